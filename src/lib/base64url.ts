@@ -1,0 +1,16 @@
+const alphabet = /^[A-Za-z0-9_-]*$/
+
+/** Unpadded base64url (RFC 4648 section 5) of `bytes`. */
+export const toBase64url = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
+
+/**
+ * The bytes of an unpadded base64url text.
+ * @throws {TypeError} when `text` has another character, padding, a length that no bytes encode to, or non-zero
+ * trailing bits: every byte string has exactly one accepted text.
+ */
+export function fromBase64url(text: string): Uint8Array {
+  const bytes = new Uint8Array(Buffer.from(text, 'base64url'))
+  if (!alphabet.test(text) || toBase64url(bytes) !== text) throw new TypeError('not canonical base64url')
+  return bytes
+}
