@@ -1,0 +1,24 @@
+import * as account from './account.ts'
+import * as admin from './admin.ts'
+import * as bindings from './bindings.ts'
+import * as credentials from './credentials.ts'
+import * as logins from './logins.ts'
+import type { Operation } from './operation.ts'
+import * as server from './server.ts'
+import * as sessions from './sessions.ts'
+import * as stepUp from './step-up.ts'
+
+const isOperation = (value: unknown): value is Operation =>
+  typeof value === 'object' && value !== null && 'url' in value && 'access' in value
+
+/** Every operation of the API, by its id. */
+export const operations: readonly Operation[] = [
+  logins,
+  sessions,
+  account,
+  stepUp,
+  credentials,
+  bindings,
+  admin,
+  server,
+].flatMap(resource => Object.values(resource).filter(isOperation))
