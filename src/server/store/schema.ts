@@ -179,7 +179,8 @@ export interface ThrottlesTable {
 
 export interface EventsTable {
   id: string
-  account_id: string
+  /** NULL for a login with a user name that nobody has. */
+  account_id: string | null
   at: number
   action: string
   method: string | null

@@ -34,7 +34,7 @@ const tables: Record<string, string> = {
     created_at bigint not null, expires_at bigint not null, ended_at bigint, outcome text`,
   throttles: `key text primary key, failures bigint not null, last_failure_at bigint not null,
     blocked_until bigint not null`,
-  events: `id text primary key, account_id text not null references accounts(id), at bigint not null,
+  events: `id text primary key, account_id text references accounts(id), at bigint not null,
     action text not null, method text, session_id text, source text not null, details text not null`,
   outbox: `id text primary key, channel text not null, sealed_message bytea not null, created_at bigint not null,
     not_after bigint not null, attempts bigint not null, next_attempt_at bigint not null, sent_at bigint,
