@@ -57,7 +57,11 @@ function decryptWithEither(keys: PushKeys, encrypted: string): { xml: string; se
     return { xml: decryptMessage(keys.current, keys.appId, encrypted), sealedWith: 'current' }
   } catch (refusal) {
     if (keys.previous === undefined) throw refusal
-    return { xml: decryptMessage(keys.previous, keys.appId, encrypted), sealedWith: 'previous' }
+    try {
+      return { xml: decryptMessage(keys.previous, keys.appId, encrypted), sealedWith: 'previous' }
+    } catch {
+      throw refusal
+    }
   }
 }
 
