@@ -37,7 +37,12 @@ beforeEach(async () => {
   await new Promise<void>(resolve => {
     callback.listen(0, '127.0.0.1', resolve)
   })
-  simulator = await startWeChatSimulator({ clock, random: systemRandom, answerTimeout: 200 })
+  await openBoth(5000)
+})
+
+/** WeChat with this patience, and the account server's provider for it. */
+async function openBoth(answerTimeout: number) {
+  simulator = await startWeChatSimulator({ clock, random: systemRandom, answerTimeout })
   simulator.setCallbackUrl(`http://127.0.0.1:${(callback.address() as AddressInfo).port}/v1/wechat/callback`)
   let stored: { value: string; expiresAt: number } | undefined
   weChat = openWeChat({
@@ -52,7 +57,7 @@ beforeEach(async () => {
       },
     },
   })
-})
+}
 
 afterEach(async () => {
   await simulator.close()
@@ -118,6 +123,8 @@ describe('a phone', () => {
   })
 
   it('repeats a push that is not answered, with the same time and person under another seal', async () => {
+    await simulator.close()
+    await openBoth(250)
     const { url } = await weChat.createQr('Scene-1', 600)
     const bodies: string[] = []
     respond = (message, response, body) => {
@@ -134,6 +141,8 @@ describe('a phone', () => {
   })
 
   it('gives up after three repetitions', async () => {
+    await simulator.close()
+    await openBoth(250)
     const { url } = await weChat.createQr('Scene-1', 600)
     let requests = 0
     respond = message => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../lib/clock.ts'
-import type { WeChatAccessToken, WeChatAccessTokenStore } from '../../domain/ports/wechat.ts'
+import type { WeChatAccessTokenStore } from '../../domain/ports/wechat.ts'
 import { WeChatError } from '../../domain/ports/wechat-error.ts'
 import { callWeChat, unavailable, type WeChatEndpoint } from './client.ts'
 import { isTokenRejected } from './errcodes.ts'
@@ -53,21 +53,16 @@ export class AccessToken {
   }
 
   async #current(): Promise<string> {
-    const stored = await this.#stored()
-    if (stored && stored.expiresAt - this.#clock.now() > renewalMargin) return stored.value
+    const now = this.#clock.now()
+    const stored = await this.#store.read(now)
+    if (stored && stored.expiresAt - now > renewalMargin) return stored.value
     return this.#fetch()
   }
 
   /** Another process may have replaced the rejected token already. */
   async #replacementOf(rejected: string): Promise<string> {
-    const stored = await this.#stored()
+    const stored = await this.#store.read(this.#clock.now())
     return stored && stored.value !== rejected ? stored.value : this.#fetch()
-  }
-
-  async #stored(): Promise<WeChatAccessToken | undefined> {
-    const now = this.#clock.now()
-    const stored = await this.#store.read(now)
-    return stored && stored.expiresAt > now ? stored : undefined
   }
 
   #fetch(): Promise<string> {

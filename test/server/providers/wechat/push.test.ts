@@ -143,6 +143,7 @@ describe('openPush', () => {
     ['elements inside Encrypt', '<xml><Encrypt><a>x</a></Encrypt>'],
     ['another root', '<xml2>'],
     ['an open element', '<xml><a>'],
+    ['elements that overlap', '<xml><a></b>'],
     ['a dangerous name', '<xml><__proto__>x</__proto__>'],
   ])('refuses an envelope with %s', (_name, start) => {
     expect(() => weChat.openPush(scan.query, scan.body.replace('<xml>', start))).toThrow(refused('format'))

@@ -37,7 +37,7 @@ export const weChatWith = (options: Partial<WeChatOptions> = {}): WeChat =>
     accessTokens: memoryStore(),
     clock: manualClock(),
     random: systemRandom,
-    timeout: 300,
+    timeout: 5000,
     ...options,
   })
 
