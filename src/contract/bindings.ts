@@ -115,7 +115,7 @@ export const beginWeChatBinding = defineOperation({
   stepUp: 'wechat.bind',
   status: 201,
   answer: Type.Object({ binding_id: Id, expires_at: Time, qr: WeChatQr }),
-  problems: ['wechat_unavailable', 'wechat_not_configured', 'throttled'],
+  problems: ['wechat_unavailable', 'wechat_misconfigured', 'wechat_not_configured', 'throttled'],
 })
 
 export const readWeChatBinding = defineOperation({
@@ -149,7 +149,7 @@ export const renewWeChatQr = defineOperation({
   params: BindingParams,
   status: 200,
   answer: Type.Object({ qr: WeChatQr }),
-  problems: ['binding_expired', 'wechat_unavailable', 'throttled'],
+  problems: ['binding_expired', 'wechat_unavailable', 'wechat_misconfigured', 'wechat_not_configured', 'throttled'],
 })
 
 export const beginWebAuthnBinding = defineOperation({
