@@ -21,10 +21,7 @@ export const beginPhoneBinding = defineOperation({
   summary: 'Send a code to the new number.',
   access: 'session',
   stepUp: 'phone.bind',
-  body: Type.Object(
-    { phone_number: Type.String({ minLength: 1, maxLength: 64 }) },
-    { additionalProperties: false },
-  ),
+  body: Type.Object({ phone_number: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
   problems: ['phone_number_invalid', 'already_bound', 'throttled'],
@@ -37,10 +34,7 @@ export const beginEmailBinding = defineOperation({
   summary: 'Send a code to the new address.',
   access: 'session',
   stepUp: 'email.bind',
-  body: Type.Object(
-    { email_address: Type.String({ minLength: 1, maxLength: 320 }) },
-    { additionalProperties: false },
-  ),
+  body: Type.Object({ email_address: Type.String({ minLength: 1, maxLength: 320 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
   problems: ['email_address_invalid', 'already_bound', 'throttled'],

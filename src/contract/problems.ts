@@ -64,5 +64,13 @@ export type ProblemCode = keyof typeof problems
 export const isProblemCode = (text: string): text is ProblemCode => Object.hasOwn(problems, text)
 
 /** Why an operation that needs a proof did not accept the one it was given. */
-export const proofRefusals = ['missing', 'unknown', 'expired', 'used', 'other_operation', 'other_session', 'other_value'] as const
+export const proofRefusals = [
+  'missing',
+  'unknown',
+  'expired',
+  'used',
+  'other_operation',
+  'other_session',
+  'other_value',
+] as const
 export type ProofRefusal = (typeof proofRefusals)[number]

@@ -1,6 +1,7 @@
 import { Value } from 'typebox/value'
 import { describe, expect, test } from 'vitest'
-import { AuthenticationResponseJson, RegistrationResponseJson, webauthnProblems } from '../../src/contract/webauthn.ts'
+import { AuthenticationResponseJson, RegistrationResponseJson } from '../../src/contract/webauthn.ts'
+import { webauthnProblems } from '../../src/contract/webauthn-problems.ts'
 import { makeAssertion, makeRegistration, partsOf } from '../support/webauthn-ceremony.ts'
 
 test.each(Object.entries(webauthnProblems))('%s has a status and one plain sentence', (code, { status, title }) => {

@@ -24,7 +24,7 @@ export interface EnrolmentLink {
 export interface Accounts {
   /** @throws {Refusal} `username_invalid`, `username_taken`, `bound_elsewhere` … */
   create(account: NewAccount, source: string): Promise<EnrolmentLink>
-  /** A new link for an account; earlier ones stop working. Makes the account when there is none. */
+  /** A new link for an admin's account; earlier ones stop working. Makes the account when there is none. */
   bootstrap(username: string): Promise<EnrolmentLink>
   /** A service credential for `scopes`. */
   createServiceCredential(scopes: readonly string[], lifetime: number): Promise<string>
@@ -35,7 +35,11 @@ export interface Accounts {
 export function createAccounts(domain: Domain): Accounts {
   const { store, clock, random, policy } = domain
 
-  async function insertAccount(queries: Queries, account: NewAccount): Promise<AccountsTable> {
+  async function insertAccount(
+    queries: Queries,
+    account: NewAccount,
+    role: 'person' | 'admin',
+  ): Promise<AccountsTable> {
     const username = checkUsername(account.username)
     const email = account.emailAddress === undefined ? undefined : parseEmailAddress(account.emailAddress)
     const phone = account.phoneNumber === undefined ? undefined : parsePhoneNumber(account.phoneNumber, policy)
@@ -56,6 +60,7 @@ export function createAccounts(domain: Domain): Accounts {
       email_used_at: null,
       user_handle: random.bytes(32),
       locale: 'en',
+      role,
       disabled_at: null,
       created_at: now,
     }
@@ -84,15 +89,20 @@ export function createAccounts(domain: Domain): Accounts {
   return {
     create: (account, source) =>
       store.transaction(async queries => {
-        const row = await insertAccount(queries, account)
-        await recordEvent(domain, queries, { source }, { accountId: row.id, action: 'account.create', method: 'service' })
+        const row = await insertAccount(queries, account, 'person')
+        await recordEvent(
+          domain,
+          queries,
+          { source },
+          { accountId: row.id, action: 'account.create', method: 'service' },
+        )
         return insertLink(queries, row)
       }),
 
     bootstrap: username =>
       store.transaction(async queries => {
         const known = await queries.accounts.findByUsernameKey(usernameKey(username))
-        const row = known ?? (await insertAccount(queries, { username }))
+        const row = known ?? (await insertAccount(queries, { username }, 'admin'))
         const source = { source: 'hufud bootstrap' }
         await recordEvent(domain, queries, source, { accountId: row.id, action: 'account.bootstrap' })
         return insertLink(queries, row)

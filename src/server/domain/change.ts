@@ -1,5 +1,5 @@
-import { noticeMessage } from '../messages/messages.ts'
 import type { ServerMessageKey } from '../messages/catalogues.ts'
+import { noticeMessage } from '../messages/messages.ts'
 import type { AccountsTable } from '../store/schema.ts'
 import type { Caller, Domain } from './domain.ts'
 import { recordEvent } from './events.ts'

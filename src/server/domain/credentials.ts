@@ -1,5 +1,5 @@
-import type { Caller, Domain, Member } from './domain.ts'
 import { recordChange } from './change.ts'
+import type { Caller, Domain, Member } from './domain.ts'
 import { checkNewPassword } from './passwords/password-rules.ts'
 import { newRecoveryCodes } from './recovery-codes.ts'
 import { Refusal } from './refusal.ts'

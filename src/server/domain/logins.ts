@@ -19,11 +19,7 @@ export type LoginOutcome =
 /** Logins, in which known and unknown user names look and take alike until a first factor is right. */
 export interface Logins {
   begin(username: string, caller: Caller): Promise<{ login_id: string; expires_at: string; methods: MethodChoice[] }>
-  beginVerification(
-    loginId: string,
-    method: 'email' | 'phone' | 'webauthn',
-    caller: Caller,
-  ): Promise<VerificationBegun>
+  beginVerification(loginId: string, method: 'email' | 'phone' | 'webauthn', caller: Caller): Promise<VerificationBegun>
   finishVerification(loginId: string, answer: VerificationAnswer, caller: Caller): Promise<LoginOutcome>
 }
 
@@ -59,7 +55,9 @@ export function secondFactors(
 export function createLogins(domain: Domain): Logins {
   const { store, clock, random, keys, policy } = domain
 
-  async function open(loginId: string): Promise<{ login: LoginsTable; account: AccountsTable | null; subject: Subject }> {
+  async function open(
+    loginId: string,
+  ): Promise<{ login: LoginsTable; account: AccountsTable | null; subject: Subject }> {
     const login = await store.read.logins.findOpen(loginId, clock.now())
     if (!login) throw new Refusal('login_expired')
     const account = login.account_id ? ((await store.read.accounts.find(login.account_id)) ?? null) : null

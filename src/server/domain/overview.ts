@@ -65,7 +65,11 @@ export async function readOverview({ store }: Pick<Domain, 'store'>, { account, 
         boundAt: wechat?.bound_at ?? null,
       }),
       {
-        ...itemState('webauthn', { set: keys.length > 0, boundAt: credentials[0]?.bound_at ?? null, usedAt: lastKeyUse }),
+        ...itemState('webauthn', {
+          set: keys.length > 0,
+          boundAt: credentials[0]?.bound_at ?? null,
+          usedAt: lastKeyUse,
+        }),
         keys,
       },
     ],

@@ -15,11 +15,7 @@ function newRecoveryCode(random: Random): string {
 
 /** What a person may have typed, as it is hashed: without separators, in lower case, look-alikes told apart. */
 const canonical = (code: string): string =>
-  code
-    .toLowerCase()
-    .replace(/[\s-]/g, '')
-    .replace(/[il]/g, '1')
-    .replace(/o/g, '0')
+  code.toLowerCase().replace(/[\s-]/g, '').replace(/[il]/g, '1').replace(/o/g, '0')
 
 /** The keyed hash by which a recovery code is stored and found. */
 export const hashRecoveryCode = (keys: SecretKeys, accountId: string, code: string): string =>

@@ -1,5 +1,5 @@
-import type { SessionEntry } from '../../contract/sessions.ts'
 import type { VerificationMethod } from '../../contract/schemas.ts'
+import type { SessionEntry } from '../../contract/sessions.ts'
 import { isoTime } from '../../lib/clock.ts'
 import type { AccountsTable } from '../store/schema.ts'
 import type { Caller, Domain, Member } from './domain.ts'

@@ -15,7 +15,11 @@ import type { Subject } from './verification/verifier.ts'
 
 export interface StepUps {
   createChallenge(member: Member, operation: StepUpOperation, value?: string): Promise<Challenge>
-  beginVerification(member: Member, challengeId: string, method: 'email' | 'phone' | 'webauthn'): Promise<VerificationBegun>
+  beginVerification(
+    member: Member,
+    challengeId: string,
+    method: 'email' | 'phone' | 'webauthn',
+  ): Promise<VerificationBegun>
   finishVerification(
     member: Member,
     challengeId: string,
@@ -87,7 +91,10 @@ export function createStepUps(domain: Domain): StepUps {
   }
 
   /** The challenge of this account and session that is still to be answered. */
-  async function open(member: Member, challengeId: string): Promise<{ subject: Subject; allowed: VerificationMethod[] }> {
+  async function open(
+    member: Member,
+    challengeId: string,
+  ): Promise<{ subject: Subject; allowed: VerificationMethod[] }> {
     const challenge = await store.read.challenges.find(challengeId)
     const isOpen =
       challenge?.account_id === member.account.id &&
@@ -132,7 +139,11 @@ export function createStepUps(domain: Domain): StepUps {
   }
 
   /** Turns a refused proof into the answer of RFC 9470 with a fresh challenge, so that any client finds its way. */
-  async function answeringWithChallenge<T>(member: Member, operation: StepUpOperation, work: () => Promise<T>): Promise<T> {
+  async function answeringWithChallenge<T>(
+    member: Member,
+    operation: StepUpOperation,
+    work: () => Promise<T>,
+  ): Promise<T> {
     try {
       return await work()
     } catch (error) {

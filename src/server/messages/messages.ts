@@ -15,12 +15,19 @@ i18n.init({
 })
 
 /** A sentence for a person, in their language. */
-export const sentence = (locale: Locale, key: ServerMessageKey, values: Readonly<Record<string, string>> = {}): string =>
-  i18n.t(key, { lng: locale, ...values })
+export const sentence = (
+  locale: Locale,
+  key: ServerMessageKey,
+  values: Readonly<Record<string, string>> = {},
+): string => i18n.t(key, { lng: locale, ...values })
 
 /** The message that carries a code. */
 export function codeMessage(
-  { purpose, channel, destination }: { purpose: 'login' | 'step_up' | 'bind'; channel: 'phone' | 'email'; destination: string },
+  {
+    purpose,
+    channel,
+    destination,
+  }: { purpose: 'login' | 'step_up' | 'bind'; channel: 'phone' | 'email'; destination: string },
   code: string,
   { serviceName, codeLifetime }: Pick<Policy, 'serviceName' | 'codeLifetime'>,
   locale: Locale,

@@ -43,6 +43,8 @@ export interface AccountsTable {
   /** The WebAuthn user handle: 32 random bytes. */
   user_handle: Uint8Array
   locale: string
+  /** `person` or `admin`. */
+  role: string
   disabled_at: number | null
   created_at: number
 }

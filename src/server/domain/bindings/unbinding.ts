@@ -51,7 +51,13 @@ export function createUnbinding(domain: Domain, stepUps: StepUps): Unbinding {
     return { value: maskContact(item, value) }
   }
 
-  const record = async (queries: Queries, member: Member, method: string | null, item: BindableItem, value: string | null) => {
+  const record = async (
+    queries: Queries,
+    member: Member,
+    method: string | null,
+    item: BindableItem,
+    value: string | null,
+  ) => {
     await queries.bindings.endByItem(member.account.id, item, clock.now())
     if (!(await canStillLogIn(queries, member.account.id))) throw new Refusal('last_factor')
     await recordChange(domain, queries, member, {

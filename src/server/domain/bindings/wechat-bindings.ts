@@ -1,5 +1,5 @@
-import { isoTime } from '../../../lib/clock.ts'
 import { toBase64url } from '../../../lib/base64url.ts'
+import { isoTime } from '../../../lib/clock.ts'
 import { sentence } from '../../messages/messages.ts'
 import type { AccountsTable, BindingsTable } from '../../store/schema.ts'
 import { recordChange } from '../change.ts'

@@ -5,8 +5,7 @@ import { Refusal } from '../refusal.ts'
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
 /** A hash of nothing anybody knows, verified for accounts that do not exist, so that they answer in the same time. */
-const decoyHash =
-  '$argon2id$v=19$m=19456,t=2,p=1$y2Bj3NmJ+6NvlDRhWhdV+g$Z3HDaPbbDPdVMXjcYgjbv7z7Alf/2Z3q9mfJH+KVtI4'
+const decoyHash = '$argon2id$v=19$m=19456,t=2,p=1$y2Bj3NmJ+6NvlDRhWhdV+g$Z3HDaPbbDPdVMXjcYgjbv7z7Alf/2Z3q9mfJH+KVtI4'
 
 export interface PasswordHashing {
   /** PHC string of a password. @throws {Refusal} `busy` when the queue is full. */

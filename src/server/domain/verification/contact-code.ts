@@ -17,8 +17,7 @@ export const contactCodeVerifier = <C extends Channel>(channel: C): Verifier<{ m
   async begin(domain, subject, caller) {
     const target = codeSubject(subject, channel)
     // Before the person has proven anything, the destination would tell whether the account exists.
-    const shown =
-      subject.purpose === 'login' || !target.destination ? '***' : maskContact(channel, target.destination)
+    const shown = subject.purpose === 'login' || !target.destination ? '***' : maskContact(channel, target.destination)
     const code = await domain.store.transaction(queries => sendCode(domain, queries, target, shown, caller))
     domain.outbox.wake()
     return { method: channel, code }

@@ -16,7 +16,11 @@ const phoneVerifier = contactCodeVerifier('phone')
 const emailVerifier = contactCodeVerifier('email')
 
 /** What an account has to prove itself with, in the order in which it is offered. */
-export async function boundMethods(queries: Queries, outbox: Domain['outbox'], account: AccountsTable): Promise<MethodChoice[]> {
+export async function boundMethods(
+  queries: Queries,
+  outbox: Domain['outbox'],
+  account: AccountsTable,
+): Promise<MethodChoice[]> {
   const { authenticators } = queries
   const [totp, credentials, recoveryCodes] = [
     await authenticators.findTotp(account.id),

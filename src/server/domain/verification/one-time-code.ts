@@ -1,7 +1,7 @@
-import { isoTime } from '../../../lib/clock.ts'
-import { equalBytes, utf8 } from '../../../lib/bytes.ts'
-import { randomDigits } from '../../../lib/random.ts'
 import type { CodeSent } from '../../../contract/schemas.ts'
+import { equalBytes, utf8 } from '../../../lib/bytes.ts'
+import { isoTime } from '../../../lib/clock.ts'
+import { randomDigits } from '../../../lib/random.ts'
 import { codeMessage } from '../../messages/messages.ts'
 import type { CodesTable } from '../../store/schema.ts'
 import type { Caller, Domain } from '../domain.ts'
@@ -78,9 +78,7 @@ export async function sendCode(
     replaced_at: null,
   })
   const { destination } = subject
-  const message = destination
-    ? codeMessage({ ...subject, destination }, code, policy, caller.locale)
-    : undefined
+  const message = destination ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
   await outbox.add(queries, message, expiresAt)
   return {
     channel: subject.channel,

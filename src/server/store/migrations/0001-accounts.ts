@@ -5,7 +5,7 @@ const tables: Record<string, string> = {
   accounts: `id text primary key, username text not null, username_key text not null unique, password_hash text,
     password_set_at bigint, password_used_at bigint, phone_number text unique, phone_bound_at bigint,
     phone_used_at bigint, email_address text, email_key text unique, email_bound_at bigint, email_used_at bigint,
-    user_handle bytea not null, locale text not null, disabled_at bigint, created_at bigint not null`,
+    user_handle bytea not null, locale text not null, role text not null, disabled_at bigint, created_at bigint not null`,
   totp_authenticators: `account_id text primary key references accounts(id), sealed_secret bytea not null,
     last_step bigint not null, bound_at bigint not null, used_at bigint`,
   wechat_identities: `account_id text primary key references accounts(id), openid text not null unique,

@@ -1,12 +1,8 @@
 // For each problem code, good ceremonies in which exactly one thing was changed.
 
 import { describe, expect, test } from 'vitest'
-import {
-  type AuthenticationResponseJson,
-  type RegistrationResponseJson,
-  type WebAuthnProblemCode,
-  webauthnProblems,
-} from '../../../../src/contract/webauthn.ts'
+import type { AuthenticationResponseJson, RegistrationResponseJson } from '../../../../src/contract/webauthn.ts'
+import { type WebAuthnProblemCode, webauthnProblems } from '../../../../src/contract/webauthn-problems.ts'
 import { verifyAssertion, verifyRegistration } from '../../../../src/server/domain/webauthn/index.ts'
 import { fidoU2f, packedBy, selfAttested } from '../../../support/webauthn-attestation.ts'
 import {
