@@ -1,0 +1,137 @@
+/** What the process ends with. Stable API; docs/events-and-errors.md lists what ends in which. */
+export const exits = {
+  done: 0,
+  bug: 1,
+  usage: 2,
+  notLoggedIn: 3,
+  verificationFailed: 4,
+  refused: 5,
+  throttled: 6,
+  server: 7,
+  timedOut: 8,
+  someRowsFailed: 9,
+  cancelled: 130,
+} as const
+export type Exit = (typeof exits)[keyof typeof exits]
+
+const { bug, usage, notLoggedIn, verificationFailed, refused, throttled, server, timedOut, cancelled } = exits
+
+/** Every error code, and the exit code that it ends in. The catalogues hold words for each. */
+export const exitCodes = {
+  // this side of the wire (src/commands/command-error.ts)
+  usage_invalid: usage,
+  input_required: usage,
+  input_unreadable: usage,
+  input_malformed: usage,
+  passwords_differ: usage,
+  code_command_failed: usage,
+  code_command_timeout: timedOut,
+  server_not_set: usage,
+  profile_unreadable: usage,
+  profile_unwritable: usage,
+  cancelled,
+  timed_out: timedOut,
+  scan_timeout: timedOut,
+  scan_refused: refused,
+  key_unknown: usage,
+  demo_server_failed: server,
+  demo_failed: bug,
+  bug,
+  // the way to the server (src/api/errors.ts)
+  server_url_invalid: usage,
+  server_insecure: refused,
+  server_unreachable: server,
+  server_timeout: server,
+  server_not_hufud: server,
+  answer_malformed: server,
+  // refusals of the server (src/contract/problems.ts)
+  invalid_request: usage,
+  not_found: server,
+  body_too_large: usage,
+  media_type_unsupported: server,
+  not_logged_in: notLoggedIn,
+  insufficient_user_authentication: verificationFailed,
+  account_disabled: refused,
+  service_credential_invalid: notLoggedIn,
+  service_scope_missing: refused,
+  login_failed: verificationFailed,
+  login_expired: timedOut,
+  password_incorrect: verificationFailed,
+  code_incorrect: verificationFailed,
+  code_expired: verificationFailed,
+  code_used: verificationFailed,
+  code_other_purpose: verificationFailed,
+  code_not_sent: verificationFailed,
+  totp_incorrect: verificationFailed,
+  totp_used: verificationFailed,
+  recovery_code_incorrect: verificationFailed,
+  method_not_available: verificationFailed,
+  challenge_expired: timedOut,
+  password_too_short: refused,
+  password_too_long: refused,
+  password_too_common: refused,
+  password_unchanged: refused,
+  phone_number_invalid: usage,
+  email_address_invalid: usage,
+  username_invalid: usage,
+  username_taken: refused,
+  key_name_invalid: usage,
+  already_bound: refused,
+  bound_elsewhere: refused,
+  not_bound: refused,
+  binding_expired: timedOut,
+  last_factor: refused,
+  too_many_keys: refused,
+  session_unknown: refused,
+  link_invalid: verificationFailed,
+  throttled,
+  busy: server,
+  wechat_unavailable: server,
+  wechat_not_configured: refused,
+  internal_error: server,
+  // security keys (src/hid/errors.ts)
+  key_not_found: timedOut,
+  key_device_invalid: usage,
+  key_no_permission: refused,
+  key_needs_administrator: refused,
+  key_hid_unavailable: refused,
+  key_unplugged: verificationFailed,
+  key_silent: verificationFailed,
+  key_protocol: verificationFailed,
+  key_busy: verificationFailed,
+  key_unsupported: refused,
+  key_request_too_large: refused,
+  key_cancelled: cancelled,
+  key_timeout: timedOut,
+  key_denied: verificationFailed,
+  key_touch_required: verificationFailed,
+  key_excluded: refused,
+  key_no_credentials: verificationFailed,
+  key_full: refused,
+  key_unsupported_algorithm: refused,
+  key_unsupported_option: refused,
+  key_not_allowed: refused,
+  key_pin_required: usage,
+  key_pin_not_set: refused,
+  key_pin_invalid: verificationFailed,
+  key_pin_blocked: refused,
+  key_pin_auth_invalid: verificationFailed,
+  key_pin_auth_blocked: verificationFailed,
+  key_pin_policy: refused,
+  key_pin_token_expired: verificationFailed,
+  key_uv_invalid: verificationFailed,
+  key_uv_blocked: verificationFailed,
+  key_refused: verificationFailed,
+} as const satisfies Readonly<Record<string, Exit>>
+
+export type ErrorCode = keyof typeof exitCodes
+
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(exitCodes, code)
+
+/** The exit code for an error code; for one that only a newer server knows, by its HTTP status. */
+export function exitCodeOf(code: string, status?: number): Exit {
+  if (isErrorCode(code)) return exitCodes[code]
+  if (status === 401 || status === 403) return verificationFailed
+  if (status === 429) return throttled
+  return status !== undefined && status < 500 ? refused : server
+}
