@@ -22,7 +22,10 @@ export interface Interaction {
    */
   readonly canRetry: boolean
   /** Picks one of the methods, the first preselected. `explicit` is `--verify`, which never falls back. */
-  chooseMethod(methods: readonly MethodChoice[], why: 'login' | 'second_factor' | StepUpOperation): Promise<VerificationMethod>
+  chooseMethod(
+    methods: readonly MethodChoice[],
+    why: 'login' | 'second_factor' | StepUpOperation,
+  ): Promise<VerificationMethod>
   password(): Promise<string>
   /** A code of six digits. `resend` is offered to the person by a prompt, from `sent.resend_at` on. */
   code(request: CodeRequest, sent?: CodeSent, resend?: () => Promise<CodeSent>): Promise<string>

@@ -1,0 +1,87 @@
+// Client data: WebAuthn Level 3 section 5.8.1, checked as in section 7.1 steps 5–11 and section 7.2 steps 8–14.
+
+import { isUtf8 } from 'node:buffer'
+import { toBase64url } from '../../../lib/base64url.ts'
+import { demand, WebAuthnError } from './error.ts'
+
+const maxClientDataLength = 4096
+
+/** What the client data of a ceremony must say. */
+export interface ExpectedClientData {
+  challenge: Uint8Array
+  /** Origins that may use this server, as `https://host[:port]`. */
+  origins: readonly string[]
+  /** Whether a ceremony inside a frame of another origin is allowed. Default: no. */
+  allowCrossOrigin?: boolean
+  /** Origins of pages that may hold such a frame. Default: `origins`. */
+  topOrigins?: readonly string[]
+}
+
+/**
+ * Verifies the client data of a ceremony of `type`.
+ * @throws {WebAuthnError} webauthn_malformed, webauthn_type_mismatch, webauthn_challenge_mismatch,
+ * webauthn_origin_not_allowed or webauthn_cross_origin
+ */
+export function verifyClientData(
+  bytes: Uint8Array,
+  type: 'webauthn.create' | 'webauthn.get',
+  expected: ExpectedClientData,
+): void {
+  const data = parseClientData(bytes)
+  demand(typeof data.type === 'string', 'webauthn_malformed')
+  demand(data.type === type, 'webauthn_type_mismatch')
+  demand(typeof data.challenge === 'string', 'webauthn_malformed')
+  demand(data.challenge === toBase64url(expected.challenge), 'webauthn_challenge_mismatch')
+  demand(typeof data.origin === 'string', 'webauthn_malformed')
+  demand(expected.origins.includes(data.origin), 'webauthn_origin_not_allowed')
+
+  const { crossOrigin, topOrigin } = data
+  demand(crossOrigin === undefined || typeof crossOrigin === 'boolean', 'webauthn_malformed')
+  demand(topOrigin === undefined || typeof topOrigin === 'string', 'webauthn_malformed')
+  if (crossOrigin !== true && topOrigin === undefined) return
+  demand(expected.allowCrossOrigin === true, 'webauthn_cross_origin')
+  const topOrigins = expected.topOrigins ?? expected.origins
+  demand(topOrigin === undefined || topOrigins.includes(topOrigin), 'webauthn_cross_origin')
+}
+
+function parseClientData(bytes: Uint8Array): Record<string, unknown> {
+  demand(bytes.length <= maxClientDataLength && isUtf8(bytes), 'webauthn_malformed')
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw new WebAuthnError('webauthn_malformed', { cause })
+  }
+  demand(typeof value === 'object' && value !== null && !Array.isArray(value), 'webauthn_malformed')
+  // JSON.parse keeps the last of two members of one name; another reader may keep the first.
+  demand(countMembers(text) === Object.keys(value).length, 'webauthn_malformed')
+  return value as Record<string, unknown>
+}
+
+/** How many members the outermost object of `text` has, duplicates included. `text` is known to be valid JSON. */
+function countMembers(text: string): number {
+  let depth = 0
+  let members = 0
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]
+    if (character === '"') at = endOfString(text, at)
+    else if (character === '{' || character === '[') depth++
+    else if (character === '}' || character === ']') depth--
+    else if (character === ':' && depth === 1) members++
+  }
+  return members
+}
+
+/** The index of the quotation mark that closes the string which opens at `start`. */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1)
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let backslashes = 0
+  while (text[at - 1 - backslashes] === '\\') backslashes++
+  return backslashes % 2 === 1
+}

@@ -1,0 +1,5 @@
+export { type ExpectedAssertion, type StoredCredential, type VerifiedAssertion, verifyAssertion } from './assertion.ts'
+export type { AttestationType } from './attestation.ts'
+export { supportedAlgorithms } from './cose-key.ts'
+export { WebAuthnError } from './error.ts'
+export { type ExpectedRegistration, type VerifiedRegistration, verifyRegistration } from './registration.ts'
