@@ -59,7 +59,7 @@ export interface Terminal {
    * Shows a QR code that scans on dark and light terminals, with `beside` as text. Where the screen is too small or
    * not UTF-8, says so and shows the text alone.
    */
-  qr(payload: string, beside: readonly string[]): void
+  qr(payload: string, beside: readonly string[]): Promise<void>
 }
 
 /** Values that a person types or a script supplies beside the verification of `Interaction`. */
@@ -139,7 +139,7 @@ export interface Context {
   readonly input: Input
   readonly interaction: Interaction
   readonly api: ApiClient
-  readonly stepUp: StepUp
+  readonly stepUp: Pick<StepUp, 'run'>
   readonly webauthn: WebAuthnClient
   readonly profile: SessionProfile
   readonly clock: Clock
