@@ -22,6 +22,4 @@ export const clientDataJson = (
   challenge: string,
   origin: string,
 ): Uint8Array =>
-  utf8(
-    `{"type":${quoted(type)},"challenge":${quoted(challenge)},"origin":${quoted(origin)},"crossOrigin":false}`,
-  )
+  utf8(`{"type":${quoted(type)},"challenge":${quoted(challenge)},"origin":${quoted(origin)},"crossOrigin":false}`)
