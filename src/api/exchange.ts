@@ -62,7 +62,9 @@ export function transportError(error: unknown): ApiError {
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
     return new ApiError('server_timeout', { detail: 'No connection in time.' })
   }
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+  // undici leaves the code out where its parser has a sentence of its own.
+  const isUnparsed = error instanceof Error && error.name === 'HTTPParserError'
+  if (isUnparsed || code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new ApiError('server_not_hufud', { detail: 'What answers there does not speak HTTP as hufud does.' })
   }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) {
