@@ -87,11 +87,12 @@ function dispatch(client: Client, request: HttpRequest, signal: AbortSignal): Pr
       return
     }
     let onAbort: () => void = () => reject(signal.reason)
+    const listener = () => onAbort()
     const settle = (finish: () => void) => {
-      signal.removeEventListener('abort', onAbort)
+      signal.removeEventListener('abort', listener)
       finish()
     }
-    signal.addEventListener('abort', () => onAbort(), { once: true })
+    signal.addEventListener('abort', listener, { once: true })
     let status = 0
     let headers: Readonly<Record<string, string | string[] | undefined>> = {}
     let length = 0
