@@ -62,7 +62,9 @@ export function transportError(error: unknown): ApiError {
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
     return new ApiError('server_timeout', { detail: 'No connection in time.' })
   }
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+  // undici leaves the code out where its parser has a sentence of its own.
+  const isUnparsed = error instanceof Error && error.name === 'HTTPParserError'
+  if (isUnparsed || code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new ApiError('server_not_hufud', { detail: 'What answers there does not speak HTTP as hufud does.' })
   }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) {
@@ -85,11 +87,12 @@ function dispatch(client: Client, request: HttpRequest, signal: AbortSignal): Pr
       return
     }
     let onAbort: () => void = () => reject(signal.reason)
+    const listener = () => onAbort()
     const settle = (finish: () => void) => {
-      signal.removeEventListener('abort', onAbort)
+      signal.removeEventListener('abort', listener)
       finish()
     }
-    signal.addEventListener('abort', () => onAbort(), { once: true })
+    signal.addEventListener('abort', listener, { once: true })
     let status = 0
     let headers: Readonly<Record<string, string | string[] | undefined>> = {}
     let length = 0

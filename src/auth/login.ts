@@ -1,5 +1,10 @@
 import { ApiError, isApiError } from '../api/errors.ts'
-import { beginLogin, beginLoginVerification, finishLoginVerification, type VerificationAnswer } from '../contract/logins.ts'
+import {
+  beginLogin,
+  beginLoginVerification,
+  finishLoginVerification,
+  type VerificationAnswer,
+} from '../contract/logins.ts'
 import type { AnswerOf } from '../contract/operation.ts'
 import type { BegunMethod } from './methods/method.ts'
 import type { StepUpTools } from './step-up.ts'
@@ -22,8 +27,7 @@ async function proveBoth(begun: LoginBegun, tools: StepUpTools): Promise<LoginSe
   const steps = {
     purpose: 'login',
     begin: (method: BegunMethod) => api.call(beginLoginVerification, { params, body: { method } }),
-    finish: (answer: VerificationAnswer) =>
-      api.call(finishLoginVerification, { params, body: answer }),
+    finish: (answer: VerificationAnswer) => api.call(finishLoginVerification, { params, body: answer }),
   } as const
   const first = await verify(steps, begun.methods, 'login', tools)
   const last = first.state === 'second_factor' ? await verify(steps, first.methods, 'second_factor', tools) : first

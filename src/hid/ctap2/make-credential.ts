@@ -1,0 +1,90 @@
+// https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-errata-20220621.html#authenticatorMakeCredential
+// Section 6.1.
+
+import type { CborMap } from '../../lib/cbor.ts'
+import type { Channel } from '../ctaphid/channel.ts'
+import { callCtap2, ctap2Command, malformed, presentEntries, requiredBytes } from './command.ts'
+import {
+  type CommandOptions,
+  type CredentialDescriptor,
+  type CtapOptions,
+  descriptors,
+  optionsMap,
+  type PinUvAuth,
+} from './credentials.ts'
+
+export interface MakeCredentialParameters {
+  /** SHA-256 of the client data, 32 bytes. */
+  readonly clientDataHash: Uint8Array
+  readonly rp: { readonly id: string; readonly name?: string | undefined }
+  /** `id` is the user handle, 1 to 64 bytes. */
+  readonly user: {
+    readonly id: Uint8Array
+    readonly name?: string | undefined
+    readonly displayName?: string | undefined
+  }
+  /** COSE algorithm identifiers, the preferred first. */
+  readonly pubKeyCredParams: readonly { readonly alg: number }[]
+  readonly excludeList?: readonly CredentialDescriptor[] | undefined
+  readonly extensions?: CborMap | undefined
+  readonly options?: CtapOptions | undefined
+  readonly pinUvAuth?: PinUvAuth | undefined
+}
+
+export interface MakeCredentialResult {
+  /** The attestation statement format: `packed`, `none`, `fido-u2f` … */
+  readonly fmt: string
+  /** Authenticator data with the attested credential (WebAuthn section 6.1). */
+  readonly authData: Uint8Array
+  readonly attStmt: CborMap
+}
+
+/**
+ * Makes a credential. The key blinks and waits for a touch.
+ * @throws {CtapError} `key_excluded`, `key_denied`, `key_timeout`, `key_cancelled`, `key_pin_required`, `key_full` …
+ */
+export async function makeCredential(
+  channel: Channel,
+  parameters: MakeCredentialParameters,
+  options: CommandOptions = {},
+): Promise<MakeCredentialResult> {
+  const { rp, user, pinUvAuth } = parameters
+  const request = presentEntries([
+    [0x01, parameters.clientDataHash],
+    [
+      0x02,
+      presentEntries([
+        ['id', rp.id],
+        ['name', rp.name],
+      ]),
+    ],
+    [
+      0x03,
+      presentEntries([
+        ['id', user.id],
+        ['name', user.name],
+        ['displayName', user.displayName],
+      ]),
+    ],
+    [
+      0x04,
+      parameters.pubKeyCredParams.map(({ alg }) =>
+        presentEntries([
+          ['alg', alg],
+          ['type', 'public-key'],
+        ]),
+      ),
+    ],
+    [0x05, descriptors(parameters.excludeList)],
+    [0x06, parameters.extensions],
+    [0x07, optionsMap(parameters.options)],
+    [0x08, pinUvAuth?.pinUvAuthParam],
+    [0x09, pinUvAuth?.pinUvAuthProtocol],
+  ])
+  const answer = await callCtap2(channel, ctap2Command.makeCredential, request, options)
+  const fmt = answer.get(0x01)
+  const attStmt = answer.get(0x03) ?? new Map()
+  if (typeof fmt !== 'string') throw malformed('a credential without an attestation format')
+  if (!(attStmt instanceof Map)) throw malformed('an attestation statement that is no map')
+  return { fmt, authData: requiredBytes(answer, 0x02), attStmt }
+}
