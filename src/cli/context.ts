@@ -90,6 +90,8 @@ export interface SessionProfile {
   readonly origin: string
   readonly profile: string
   readonly username: string | undefined
+  /** The id of the session in use. */
+  readonly sessionId: string | undefined
   save(session: { username: string; sessionSecret: string; sessionId: string; expiresAt: string }): void
   clear(): void
 }

@@ -131,7 +131,6 @@ export function createInteraction(options: InteractionOptions): Interaction {
       terminal.note(t('code.sent', { destination: sent.destination }))
     },
     keyWaiting(state, keyName) {
-      terminal.event('touch', { state, ...(keyName === undefined ? {} : { key: keyName }) })
       const words =
         state === 'plug_in' ? t('key.plug_in') : keyName ? t('key.touch_named', { key: keyName }) : t('key.touch')
       const waiting = terminal.waiting(words)
