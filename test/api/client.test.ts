@@ -10,6 +10,7 @@ import { beginLogin } from '../../src/contract/logins.ts'
 import type { Operation } from '../../src/contract/operation.ts'
 import { readHealth, readLiveness } from '../../src/contract/server.ts'
 import { listSessions, revokeSession } from '../../src/contract/sessions.ts'
+import { systemClock } from '../../src/lib/clock.ts'
 import { hufudHeaders, problemHeaders, type SeenRequest, startTestServer, type TestServer } from './test-server.ts'
 
 const closing: (() => Promise<unknown>)[] = []
@@ -196,6 +197,11 @@ describe('an answer out of the contract', () => {
       r => json(r, 200, good, { ...hufudHeaders, 'content-type': 'text/plain' }),
     ],
     ['broken UTF-8', 'answer_malformed', r => r.writeHead(200, hufudHeaders).end(Buffer.from([0x22, 0xff, 0x22]))],
+    [
+      'broken UTF-8 in a member that nobody reads',
+      'answer_malformed',
+      r => r.writeHead(200, hufudHeaders).end(Buffer.from('{"sessions":[],"note":"\xff"}', 'latin1')),
+    ],
     ['another schema', 'answer_malformed', r => json(r, 200, { sessions: [{ id: 7 }] })],
     ['null', 'answer_malformed', r => json(r, 200, null)],
     ['another status', 'answer_malformed', r => json(r, 201, good)],
@@ -203,7 +209,7 @@ describe('an answer out of the contract', () => {
     ['400 without a problem', 'answer_malformed', r => json(r, 400, { error: 'no' })],
     ['a problem without a code', 'answer_malformed', r => json(r, 400, { title: 'no' }, problemHeaders)],
     ['a problem that is a list', 'answer_malformed', r => json(r, 400, [], problemHeaders)],
-    ['2 MiB', 'answer_malformed', r => r.writeHead(200, hufudHeaders).end(`"${'x'.repeat(2 * 1024 * 1024)}"`)],
+    ['2 MiB', 'answer_malformed', r => json(r, 200, { ...good, padding: 'x'.repeat(2 * 1024 * 1024) })],
     [
       'half of it',
       'server_unreachable',
@@ -265,6 +271,18 @@ describe('no answer', () => {
     const server = await serve((_, response) => json(response, 200, { status: 'ok' }))
     const error = await refusal(clientOf(server.origin.replace('http:', 'https:')).call(readHealth, {}))
     expect(error).toMatchObject({ code: 'server_unreachable', reason: 'tls_failed' })
+  })
+
+  it('is waited for, and no call made that still stood in line, once the person has broken off', async () => {
+    const breaking = new AbortController()
+    const server = await serve(() => breaking.abort(new Error('Ctrl-C')))
+    const client = clientOf(server.origin, { signal: breaking.signal })
+    const calls = [client.call(readHealth, {}), client.call(readLiveness, {}), client.call(listSessions, {})]
+    for (const outcome of await Promise.allSettled(calls)) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { message: 'Ctrl-C' } })
+    }
+    await systemClock.sleep(200)
+    expect(server.requests).toHaveLength(1)
   })
 
   it('is waited for once the person has broken off', async () => {

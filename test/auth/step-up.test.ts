@@ -247,6 +247,13 @@ describe('the end of it', () => {
     over()
   })
 
+  it('comes when the ceremony is called off at the key itself', async () => {
+    const { stepUp, begin, over } = stage(['webauthn'], keyThat(new CtapError('key_cancelled', 'called off')))
+    begin('webauthn', options)
+    expect(await codeOf(stepUp.prove('password.change'))).toBe('key_cancelled')
+    over()
+  })
+
   it('comes when the account has no method', async () => {
     const api = new FakeApiClient().expects(
       createChallenge,

@@ -31,7 +31,7 @@ async function isRegistrableSuffix(suffix: string, host: string): Promise<boolea
 export async function verifyRpId(rpId: string | undefined, origin: string): Promise<string> {
   const host = new URL(origin).hostname
   const asked = rpId ?? host
-  const isOurs = isCanonicalDomain(asked) && !isIpAddress(host)
-  if (isOurs && (asked === host || (await isRegistrableSuffix(asked, host)))) return asked
+  // No part of an IP address is a canonical domain, so that a server at one has no RP ID at all.
+  if (isCanonicalDomain(asked) && (asked === host || (await isRegistrableSuffix(asked, host)))) return asked
   throw new RpIdError(printable(asked), host)
 }
