@@ -4,8 +4,8 @@ import type { WebAuthnClient } from '../auth/webauthn/client.ts'
 import { timeOf } from '../lib/clock.ts'
 import type { Answers, Context, DemoHost, SessionProfile, SystemContext, Terminal } from './context.ts'
 import { sayError } from './errors.ts'
-import type { GlobalOptions } from './program.ts'
 import type { ProfileStore } from './profile.ts'
+import type { GlobalOptions } from './program.ts'
 
 declare const HUFU_VERSION: string | undefined
 
@@ -15,11 +15,7 @@ export const version = typeof HUFU_VERSION === 'string' ? HUFU_VERSION : '0.0.0'
 const callTimeoutMilliseconds = 30_000
 
 /** A client that is loaded by its first call. */
-function lazyApiClient(
-  origin: string,
-  sessionSecret: string | undefined,
-  load: () => Promise<ApiClient>,
-): ApiClient {
+function lazyApiClient(origin: string, sessionSecret: string | undefined, load: () => Promise<ApiClient>): ApiClient {
   let loaded: Promise<ApiClient> | undefined
   const client: ApiClient = {
     origin,

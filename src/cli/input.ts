@@ -7,8 +7,7 @@ const newPasswordOptions = ['--new-password-file', 'HUFU_NEW_PASSWORD']
 const shortestPassword = 6
 
 /** The secret of an enrolment link: the last 43 characters of base64url in it. */
-const linkSecretOf = (link: string): string | undefined =>
-  link.trim().match(/(?:^|[/#?=])([A-Za-z0-9_-]{43})$/)?.[1]
+const linkSecretOf = (link: string): string | undefined => link.trim().match(/(?:^|[/#?=])([A-Za-z0-9_-]{43})$/)?.[1]
 
 /** Values beside the verification: what was given, what a script supplies, what a person types. */
 export function createInput(terminal: Terminal, answers: Answers): Input {

@@ -25,7 +25,9 @@ export function createInteraction(options: InteractionOptions): Interaction {
   let prompted = false
 
   const notAvailable = (methods: readonly MethodChoice[]) => {
-    const error = new ApiError('method_not_available', { detail: `Available: ${methods.map(m => m.method).join(', ')}.` })
+    const error = new ApiError('method_not_available', {
+      detail: `Available: ${methods.map(m => m.method).join(', ')}.`,
+    })
     const available = methods.map(({ method }) => method).join(', ')
     return Object.assign(error, { values: { available } })
   }
@@ -69,7 +71,9 @@ export function createInteraction(options: InteractionOptions): Interaction {
     const validate = (text: string) => /^\d{6}$/.test(text) || (resend && /^r$/i.test(text)) || t('check.six_digits')
     for (;;) {
       const question = request.channel === 'totp' ? t('ask.totp_code') : t('ask.code')
-      const typed = await terminal.text(question, { validate: text => (validate(text) === true ? true : String(validate(text))) })
+      const typed = await terminal.text(question, {
+        validate: text => (validate(text) === true ? true : String(validate(text))),
+      })
       if (!/^r$/i.test(typed) || !resend) return typed
       if (sent && !tellWhenResendable(sent)) continue
       try {
@@ -93,7 +97,8 @@ export function createInteraction(options: InteractionOptions): Interaction {
       prompted = true
       const [only, ...others] = methods
       if (only && others.length === 0) return only.method
-      const question = why === 'login' ? 'ask.login_method' : why === 'second_factor' ? 'ask.second_factor' : 'ask.step_up'
+      const question =
+        why === 'login' ? 'ask.login_method' : why === 'second_factor' ? 'ask.second_factor' : 'ask.step_up'
       const choices = methods.map(
         ({ method, hint }): Choice<VerificationMethod> => ({
           value: method,
@@ -105,9 +110,7 @@ export function createInteraction(options: InteractionOptions): Interaction {
     },
     async password() {
       prompted = false
-      return (
-        (await answers.password()) ?? ask(() => terminal.secret(t('ask.password')), 'password', passwordOptions)
-      )
+      return (await answers.password()) ?? ask(() => terminal.secret(t('ask.password')), 'password', passwordOptions)
     },
     async code(request, sent, resend) {
       prompted = false

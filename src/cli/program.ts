@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { type VerificationMethod, verificationMethods } from '../contract/schemas.ts'
 import { type CommandSpec, commands, type Given, groups, menu } from './command-table.ts'
-import { languages, languageOf, type Translate } from './messages/catalogue.ts'
+import { languageOf, languages, type Translate } from './messages/catalogue.ts'
 import { widthOf } from './terminal/text-width.ts'
 import { UsageError, usageError } from './usage.ts'
 
@@ -113,13 +113,13 @@ function addCommand(parent: Command, spec: CommandSpec, t: Translate, choose: (c
   for (const option of globalOptions(t)) command.addOption(option.hideHelp())
   const own = new Set((spec.options ?? []).map(({ flags }) => new Option(flags).attributeName()))
   command.action(() => {
-    const values = (spec.arguments ?? []).map(({ name }, index) => [name, command.processedArgs[index]])
-    const options = Object.entries(optionsSet(command)).filter(([option]) => own.has(option))
-    choose({
-      spec,
-      given: { arguments: Object.fromEntries(values), options: Object.fromEntries(options) },
-      command,
-    })
+    const values: Record<string, string | undefined> = {}
+    for (const [index, { name }] of (spec.arguments ?? []).entries()) values[name] = command.args[index]
+    const options: Record<string, string | boolean | undefined> = {}
+    for (const [option, value] of Object.entries(optionsSet(command))) {
+      if (own.has(option) && (typeof value === 'string' || typeof value === 'boolean')) options[option] = value
+    }
+    choose({ spec, given: { arguments: values, options }, command })
   })
 }
 

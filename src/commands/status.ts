@@ -16,7 +16,10 @@ function rowsOf({ item, set, value, bound_at, last_used_at, keys }: SecurityItem
   const command: Cell = { text: commandFor(item), style: 'command' }
   const row = [{ text: t(`item.${item}`), style: 'strong' as const }, state, day(bound_at), day(last_used_at), command]
   const perKey = keys.length > 1 ? keys : []
-  return [row, ...perKey.map(key => [{ text: '' }, { text: `· ${key.name}` }, day(key.bound_at), day(key.last_used_at)])]
+  return [
+    row,
+    ...perKey.map(key => [{ text: '' }, { text: `· ${key.name}` }, day(key.bound_at), day(key.last_used_at)]),
+  ]
 }
 
 /** Draws the security page. */
@@ -29,10 +32,13 @@ export function showOverview(overview: Overview, terminal: Terminal, server: str
     overview.items.flatMap(item => rowsOf(item, terminal)),
   )
   terminal.note(
-    `\n${left === 0 ? t('status.no_recovery_codes') : t('status.recovery_codes', { count: left })}\n${t('status.session', {
-      server,
-      time: wallTime(timeOf(overview.session.expires_at)),
-    })}`,
+    `\n${left === 0 ? t('status.no_recovery_codes') : t('status.recovery_codes', { count: left })}\n${t(
+      'status.session',
+      {
+        server,
+        time: wallTime(timeOf(overview.session.expires_at)),
+      },
+    )}`,
   )
 }
 

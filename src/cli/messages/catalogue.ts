@@ -23,10 +23,7 @@ export function languageOf(tag: string): Language | undefined {
  * The person's language: `--lang`, else the first that is set of LC_ALL, LC_MESSAGES and LANG (POSIX, section 8.2);
  * English for languages that we do not speak.
  */
-export function chooseLanguage(
-  asked: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): Language {
+export function chooseLanguage(asked: string | undefined, env: Readonly<Record<string, string | undefined>>): Language {
   const tag = asked || env.LC_ALL || env.LC_MESSAGES || env.LANG || 'en'
   return languageOf(tag) ?? 'en'
 }
@@ -42,13 +39,13 @@ export async function loadCatalogue(language: Language): Promise<Translate> {
     keySeparator: false,
     nsSeparator: false,
     returnNull: false,
-    showSupportNotice: false,
     interpolation: { escapeValue: false, skipOnVariables: true },
     resources: { [language]: { translation: { ...messages } } },
   })
   return (key, values = {}) => {
     const clean: Record<string, string | number> = {}
-    for (const [name, value] of Object.entries(values)) clean[name] = typeof value === 'string' ? printable(value) : value
+    for (const [name, value] of Object.entries(values))
+      clean[name] = typeof value === 'string' ? printable(value) : value
     return i18n.t(key, clean)
   }
 }

@@ -1,5 +1,6 @@
 export const enHelp = {
-  'help.description': 'See and change how your account is protected. Without a command, on a terminal: the security page.',
+  'help.description':
+    'See and change how your account is protected. Without a command, on a terminal: the security page.',
   'help.usage': 'Usage:',
   'help.arguments': 'Arguments:',
   'help.options': 'Options:',

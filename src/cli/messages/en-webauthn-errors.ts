@@ -9,11 +9,13 @@ export const enWebAuthnErrors = {
   'error.webauthn_challenge_mismatch': 'The security key answered another question than the one it was asked.',
   'next.webauthn_challenge_mismatch': 'Run the command again.',
   'error.webauthn_origin_not_allowed': 'The server does not take security keys from this address.',
-  'next.webauthn_origin_not_allowed': 'Use the address by which the server knows itself with --server, or ask whoever runs it.',
+  'next.webauthn_origin_not_allowed':
+    'Use the address by which the server knows itself with --server, or ask whoever runs it.',
   'error.webauthn_cross_origin': 'The answer of the security key was made inside a foreign page.',
   'next.webauthn_cross_origin': 'Use another security key, or choose another way with --verify.',
   'error.webauthn_rp_id_mismatch': 'The security key answered for another server.',
-  'next.webauthn_rp_id_mismatch': 'Use the address by which the server knows itself with --server, or ask whoever runs it.',
+  'next.webauthn_rp_id_mismatch':
+    'Use the address by which the server knows itself with --server, or ask whoever runs it.',
   'error.webauthn_user_not_present': 'Nobody touched the security key.',
   'next.webauthn_user_not_present': 'Run the command again and touch the key while it blinks.',
   'error.webauthn_user_not_verified': 'The security key did not verify you by PIN or finger.',
@@ -59,5 +61,6 @@ export const enWebAuthnErrors = {
   'error.webauthn_credential_in_use': 'This security key is bound already.',
   'next.webauthn_credential_in_use': 'Use another key; hufu status lists the bound ones.',
   'error.rp_id_refused': 'The server asks the security key to sign for {{rpId}}, which it is not. hufu refused.',
-  'next.rp_id_refused': 'Check the address given with --server. If it is right, tell whoever runs it, and do not touch the key.',
+  'next.rp_id_refused':
+    'Check the address given with --server. If it is right, tell whoever runs it, and do not touch the key.',
 } as const

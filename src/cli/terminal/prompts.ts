@@ -98,10 +98,21 @@ export async function askText(
 export async function askSecret(question: string, options: PromptOptions): Promise<string> {
   const { t } = options
   const validate = (text: string) => text !== '' || t('check.not_empty')
-  return String(await ask({ type: 'password', message: question, mask: '•', toggleMask: false, validate: text => {
-    const answer = validate(text)
-    return answer === true ? true : String(answer)
-  } }, options))
+  return String(
+    await ask(
+      {
+        type: 'password',
+        message: question,
+        mask: '•',
+        toggleMask: false,
+        validate: text => {
+          const answer = validate(text)
+          return answer === true ? true : String(answer)
+        },
+      },
+      options,
+    ),
+  )
 }
 
 export async function askYesNo(question: string, preselected: boolean, options: PromptOptions): Promise<boolean> {

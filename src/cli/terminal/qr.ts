@@ -46,7 +46,9 @@ export function layOutQr(
   const wrapped = text.flatMap(line => [...wrap(line, columns - picture.columns - gap), ''])
   return painted.map((line, index) => {
     const words = wrapped[index]
-    return words ? `${line}${colour ? '' : ' '.repeat(picture.columns - (picture.lines[index]?.length ?? 0))}${' '.repeat(gap)}${words}` : line
+    return words
+      ? `${line}${colour ? '' : ' '.repeat(picture.columns - (picture.lines[index]?.length ?? 0))}${' '.repeat(gap)}${words}`
+      : line
   })
 }
 

@@ -32,7 +32,9 @@ export function layOutTable(
     (
       indent +
       cells
-        .map((cell, column) => styled(cell, padTo(shorten(cell.text, widths[column] ?? widestCell), widths[column] ?? 0)))
+        .map((cell, column) =>
+          styled(cell, padTo(shorten(cell.text, widths[column] ?? widestCell), widths[column] ?? 0)),
+        )
         .join(gap)
     ).trimEnd()
   return [line(titles.map(text => ({ text, style: 'dim' as const }))), ...rows.map(line)]

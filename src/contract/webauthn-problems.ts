@@ -1,0 +1,1 @@
+export { webauthnProblems } from './webauthn.ts'
