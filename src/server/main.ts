@@ -4,11 +4,14 @@ import { version } from '../lib/version.ts'
 import { type Edge, openServices, startServer } from './app.ts'
 import { ConfigError, loadConfig } from './config.ts'
 import type { SystemContext } from './context.ts'
+
+export { systemContext } from './context.ts'
+
 import { Refusal } from './domain/refusal.ts'
 
 /** Structured logs as JSON lines on stderr; stdout is for what was asked for. */
 async function createLogger(level: string): Promise<Logger> {
-  const { pino } = await import('pino')
+  const { default: pino } = await import('pino')
   return pino({ level, base: null }, pino.destination({ dest: 2, sync: true }))
 }
 
