@@ -6,8 +6,9 @@ export class Refusal extends Error {
   /** Further members of the problem: `retry_after`, `attempts_left`, `challenge` … Never a secret. */
   readonly members: Readonly<Record<string, unknown>>
 
-  constructor(code: ProblemCode, members: Readonly<Record<string, unknown>> = {}) {
-    super(code)
+  /** @param cause what the operator's log is told of it; it never leaves the server */
+  constructor(code: ProblemCode, members: Readonly<Record<string, unknown>> = {}, cause?: Error) {
+    super(code, { cause })
     this.name = 'Refusal'
     this.code = code
     this.members = members

@@ -53,7 +53,10 @@ export function createHttpServer({
   })
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    if (error instanceof Refusal) return sendProblem(reply, error.code, error.members)
+    if (error instanceof Refusal) {
+      if (error.cause instanceof Error) request.log.warn({ code: error.code, cause: error.cause.message }, 'refused')
+      return sendProblem(reply, error.code, error.members)
+    }
     const known = frameworkProblems[error.code]
     if (known) return sendProblem(reply, known)
     if (error.statusCode && error.statusCode >= 400 && error.statusCode < 500)

@@ -197,7 +197,7 @@ async function askWeChat(wechat: WeChat, scene: string, seconds: number) {
     return await wechat.createQr(scene, seconds)
   } catch (error) {
     if (!(error instanceof WeChatError)) throw error
-    throw new Refusal(error.code === 'wechat_configuration' ? 'wechat_misconfigured' : 'wechat_unavailable')
+    throw new Refusal(error.code === 'wechat_configuration' ? 'wechat_misconfigured' : 'wechat_unavailable', {}, error)
   }
 }
 

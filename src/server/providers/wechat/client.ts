@@ -1,3 +1,4 @@
+import { request } from 'undici'
 import type { Clock } from '../../../lib/clock.ts'
 import { WeChatError } from '../../domain/ports/wechat-error.ts'
 import { isBusy, meaningOf } from './errcodes.ts'
@@ -59,7 +60,6 @@ async function callOnce(
 }
 
 async function post(url: URL, operation: string, timeout: number, body: string): Promise<string> {
-  const { request } = await import('undici')
   try {
     const answer = await request(url, {
       method: 'POST',
