@@ -144,6 +144,9 @@ describe('makeCredential', () => {
     ['a hash of 31 bytes', [[1, new Uint8Array(31)]], 0x11],
     ['a site without id', [[2, map([['name', 'x']])]], 0x14],
     ['a user that is no map', [[3, 'user']], 0x11],
+    ['a list of 17', [[5, Array(17).fill(descriptor(new Uint8Array(32)))]], 0x15],
+    ['an id longer than its own', [[5, [descriptor(new Uint8Array(33))]]], 0x15],
+    ['a request of more than 2048 bytes', [[1, new Uint8Array(2048)]], 0x39],
     ['options that are no booleans', [[7, map([['rk', 1]])]], 0x11],
   ])('refuses %s', async (_, changes, status) => {
     expect((await make(new SoftwareAuthenticator({ random: systemRandom }), changes)).status).toBe(status)
