@@ -154,6 +154,14 @@ describe('closing', () => {
     expect([await codeOf(source.list(abort.signal)), device.closeCount]).toEqual(['key_cancelled', 1])
   })
 
+  test('a listing that is aborted when one of its keys is open already closes that one', async () => {
+    const { source, plugIn, transport, clock } = setUp()
+    const abort = new AbortController()
+    const ready = plugIn('/dev/hidraw0')
+    transport.devices.push(new MemoryDevice(clock, () => void clock.sleep(1000).then(() => abort.abort())))
+    expect([await codeOf(source.list(abort.signal)), ready.closeCount]).toEqual(['key_cancelled', 1])
+  })
+
   test('a key pulled out during a ceremony fails it', async () => {
     const { clock, random, transport, source } = setUp()
     const authenticator = new SoftwareAuthenticator({ random })

@@ -176,12 +176,51 @@ test('a full key says so', async () => {
   expect(await codeOf(key.makeCredential(registration('bob')))).toBe('key_full')
 })
 
-test('a request beyond what the key takes is not sent', async () => {
-  const { key, simulator } = await simulated()
-  const allowList = Array.from({ length: 100 }, (_, index) => ({ id: sha256(String(index)) }))
-  const request = { rpId: 'example.com', clientDataHash, allowList }
-  expect(await codeOf(key.getAssertion(request))).toBe('key_request_too_large')
-  expect(simulator.received.cbor).toBe(1)
+describe('more credentials than fit one request', () => {
+  const strangers = Array.from({ length: 100 }, (_, index) => ({ id: sha256(String(index)) }))
+
+  test.each([
+    ['first', 0],
+    ['in the middle', 50],
+    ['last', 100],
+  ])('the key’s own is found, %s of 101, with one touch', async (_, at) => {
+    const { key, simulator } = await simulated({ touch: 'never' })
+    const onTouchNeeded = () => {
+      touches++
+      simulator.touch()
+    }
+    let touches = 0
+    const { credentialId, publicKey } = parseAttested(
+      (await key.makeCredential(registration(), { onTouchNeeded })).authData,
+    )
+    const request = { rpId: 'example.com', clientDataHash, allowList: strangers.toSpliced(at, 0, { id: credentialId }) }
+    const assertion = await key.getAssertion(request, { onTouchNeeded })
+    expect([assertion.credentialId, touches]).toEqual([credentialId, 2])
+    expect(parseHeader(assertion.authData).flags).toBe(1)
+    expect(isSigned(publicKey, assertion, clientDataHash)).toBe(true)
+  })
+
+  test('none of them: no touch, and no discoverable credential in their stead', async () => {
+    const { key, simulator } = await simulated()
+    await key.makeCredential({ ...registration(), options: { rk: true } })
+    simulator.setTouch('never')
+    const tooLong = { id: new Uint8Array(64) }
+    for (const allowList of [strangers, [tooLong], [tooLong, ...strangers]]) {
+      expect(await codeOf(key.getAssertion({ rpId: 'example.com', clientDataHash, allowList }))).toBe(
+        'key_no_credentials',
+      )
+    }
+  })
+
+  test('an exclude list works as well', async () => {
+    const { key, simulator } = await simulated()
+    const { credentialId } = parseAttested((await key.makeCredential(registration())).authData)
+    const excludeList = [...strangers, { id: new Uint8Array(64) }]
+    expect(await codeOf(key.makeCredential({ ...registration('bob'), excludeList }))).toBe('none')
+    const withOwn = [...excludeList, { id: credentialId }]
+    expect(await codeOf(key.makeCredential({ ...registration('eve'), excludeList: withOwn }))).toBe('key_excluded')
+    expect(simulator.credentialCount).toBe(2)
+  })
 })
 
 test('a PIN parameter reaches the key, which has no PIN', async () => {

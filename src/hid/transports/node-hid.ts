@@ -123,7 +123,7 @@ export function nodeHidTransport(
     const byPath = new Map<string, HidDeviceListing>()
     for (const device of devices) {
       const { path } = device
-      if (path === undefined || device.usagePage !== fidoUsagePage || byPath.has(path)) continue
+      if (path === undefined || device.usagePage !== fidoUsagePage) continue
       const product = productName(device)
       const open = async () => {
         const handle = await nodeHid.HIDAsync.open(path).catch(error => {
