@@ -1,9 +1,11 @@
+import { realpathSync } from 'node:fs'
 import type { ApiClient } from '../api/client.ts'
-import type { Interaction } from '../auth/interaction.ts'
+import type { CodeRequest, Interaction } from '../auth/interaction.ts'
 import type { StepUp } from '../auth/step-up.ts'
 import type { WebAuthnClient } from '../auth/webauthn/client.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Random } from '../lib/random.ts'
+import type { VerificationMethod } from '../contract/schemas.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
 import type { MessageKey, MessageValues } from './messages/catalogue.ts'
 
 export interface Choice<T> {
@@ -18,6 +20,14 @@ export interface Waiting {
   stop(): void
 }
 
+export type Style = 'strong' | 'dim' | 'good' | 'bad' | 'command'
+
+/** A cell of a table: what it says, and how it is painted where colours are allowed. */
+export interface Cell {
+  readonly text: string
+  readonly style?: Style
+}
+
 /** The only way to the screen. People's words go to stdout, with `--json` to stderr; JSON events only to stdout. */
 export interface Terminal {
   /** Whether prompts may be shown. */
@@ -28,14 +38,20 @@ export interface Terminal {
   readonly rows: number
   /** A sentence of the catalogue in the person's language. Values are made printable. */
   t(key: MessageKey, values?: MessageValues): string
+  /** A result: shown even with `-q`. */
   say(text: string): void
+  /** What helps on the way to it: not shown with `-q`. */
+  note(text: string): void
   warn(text: string): void
+  paint(style: Style, text: string): string
+  /** Rows in columns under `titles`; one line per cell where the screen is too narrow for that. */
+  table(titles: readonly string[], rows: readonly (readonly Cell[])[]): void
   /** One NDJSON line on stdout with `--json`, nothing without. */
   event(name: string, members: Readonly<Record<string, unknown>>): void
   /** The last line with `--json`: `{"event":"result","ok":true,…}`. Nothing without. */
   result(members: Readonly<Record<string, unknown>>): void
   select<T>(question: string, choices: readonly Choice<T>[], preselected?: T): Promise<T>
-  text(question: string, options?: { validate?: (text: string) => true | string }): Promise<string>
+  text(question: string, options?: { validate?: (text: string) => true | string; preset?: string }): Promise<string>
   secret(question: string): Promise<string>
   confirm(question: string, preselected: boolean): Promise<boolean>
   waiting(text: string): Waiting
@@ -43,27 +59,80 @@ export interface Terminal {
    * Shows a QR code that scans on dark and light terminals, with `beside` as text. Where the screen is too small or
    * not UTF-8, says so and shows the text alone.
    */
-  qr(payload: string, beside: readonly string[]): void
+  qr(payload: string, beside: readonly string[]): Promise<void>
 }
 
 /** Values that a person types or a script supplies beside the verification of `Interaction`. */
 export interface Input {
+  /** Whether the last value came from a prompt, so that a refused one may be asked again. */
+  readonly canRetry: boolean
   username(given: string | undefined): Promise<string>
   /** The new password, asked twice. */
   newPassword(): Promise<string>
   phoneNumber(given: string | undefined): Promise<string>
   emailAddress(given: string | undefined): Promise<string>
   keyName(given: string | undefined): Promise<string | undefined>
-  /** The secret of an enrolment link, from `--link-file`. */
-  linkSecret(): Promise<string>
+  /** The secret of an enrolment link, from the file that `--link-file` names. */
+  linkSecret(file: string): Promise<string>
+}
+
+/** Where verification answers and new values come from when no person is asked. `undefined`: not from here. */
+export interface Answers {
+  username(): Promise<string | undefined>
+  password(): Promise<string | undefined>
+  newPassword(): Promise<string | undefined>
+  code(request: CodeRequest): Promise<string | undefined>
+  recoveryCode(): Promise<string | undefined>
+  pin(): Promise<string | undefined>
 }
 
 export interface SessionProfile {
   readonly origin: string
   readonly profile: string
   readonly username: string | undefined
+  /** The id of the session in use. */
+  readonly sessionId: string | undefined
   save(session: { username: string; sessionSecret: string; sessionId: string; expiresAt: string }): void
   clear(): void
+}
+
+export interface DemoMessage {
+  readonly channel: string
+  readonly to: string
+  readonly code: string | null
+  readonly text: string
+}
+
+/** An event of a demo run: what a command told by `Terminal.event`, and the result it ended with. */
+export type DemoEvent = (name: string, members: Readonly<Record<string, unknown>>) => void | Promise<void>
+
+/** An account server of one's own on this machine, with everything around it played by simulators. */
+export interface RunningDemo {
+  readonly origin: string
+  readonly account: { readonly username: string; readonly password: string }
+  /** The messages sent to one number or address, the newest first. */
+  messages(to: string): Promise<readonly DemoMessage[]>
+  /** Scans a WeChat QR code, as a phone would. */
+  scan(url: string): Promise<void>
+  /** The code that an authenticator app shows for `secret` (Base32), `steps` periods from now. */
+  totpCode(secret: string, steps: number): Promise<string>
+  /** Tells every new message until stopped. */
+  watch(onMessage: (message: DemoMessage) => void): () => void
+  /**
+   * The context of a person who uses the demo's server with the demo's security key. `answers` and `verify` replace
+   * prompts; `onEvent` hears each event as it happens.
+   */
+  context(options: {
+    answers?: Partial<Answers>
+    verify?: readonly VerificationMethod[]
+    onEvent?: DemoEvent
+  }): Promise<Context>
+  stop(): Promise<void>
+}
+
+export interface DemoHost {
+  /** @throws {CommandError} `demo_server_failed` when the server does not come up. */
+  start(): Promise<RunningDemo>
 }
 
 /** All that a command may touch. One is made per run, in src/cli/main.ts. */
@@ -72,11 +141,57 @@ export interface Context {
   readonly input: Input
   readonly interaction: Interaction
   readonly api: ApiClient
-  readonly stepUp: StepUp
+  readonly stepUp: Pick<StepUp, 'run'>
   readonly webauthn: WebAuthnClient
   readonly profile: SessionProfile
   readonly clock: Clock
   readonly random: Random
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
+  readonly demo: DemoHost
+  /** Says an error in people's words, and what to do next. */
+  explain(error: unknown): void
+}
+
+/** What the process gives: everything that `main` reads from outside. */
+export interface SystemContext {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+  readonly platform: NodeJS.Platform
+  readonly clock: Clock
+  readonly random: Random
+  /** The file that was started, links resolved; the sibling `hufud.cjs` is beside it. */
+  readonly executable: string
+  /** Calls `listener` on SIGINT and SIGTERM, once; returns how to stop listening. */
+  onStop(listener: () => void): () => void
+}
+
+/** The system context of this process. */
+export function systemContext(): SystemContext {
+  const started = process.argv[1] ?? ''
+  let executable = started
+  try {
+    executable = realpathSync(started)
+  } catch {
+    // Started from a file that is gone by now: only the demo would need it.
+  }
+  return {
+    env: process.env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    platform: process.platform,
+    clock: systemClock,
+    random: systemRandom,
+    executable,
+    onStop(listener) {
+      const signals = ['SIGINT', 'SIGTERM'] as const
+      for (const signal of signals) process.once(signal, listener)
+      return () => {
+        for (const signal of signals) process.removeListener(signal, listener)
+      }
+    },
+  }
 }

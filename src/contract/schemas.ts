@@ -20,6 +20,9 @@ export const verificationMethods = ['password', 'email', 'phone', 'totp', 'webau
 export type VerificationMethod = (typeof verificationMethods)[number]
 export const VerificationMethod = Type.Enum([...verificationMethods])
 
+export const isVerificationMethod = (text: string): text is VerificationMethod =>
+  verificationMethods.some(method => method === text)
+
 export const bindableItems = ['phone', 'email', 'totp', 'wechat', 'webauthn'] as const
 export type BindableItem = (typeof bindableItems)[number]
 export const BindableItem = Type.Enum([...bindableItems])

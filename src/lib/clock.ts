@@ -16,6 +16,9 @@ export const systemClock: Clock = {
 /** `2026-11-22T13:05:00.000Z` for a time in milliseconds since the Unix epoch. */
 export const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
+/** Milliseconds since the Unix epoch for an ISO 8601 time. */
+export const timeOf = (iso: string): number => Date.parse(iso)
+
 /** A time as the person's own wall clock shows it: `2026-11-22 21:05` in `timeZone` (the system's, when left out). */
 export function wallTime(milliseconds: number, timeZone?: string): string {
   const parts = new Intl.DateTimeFormat('en-GB', {

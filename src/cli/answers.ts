@@ -1,0 +1,144 @@
+import { spawn } from 'node:child_process'
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
+import { abortError } from '../auth/errors.ts'
+import type { CodeRequest } from '../auth/interaction.ts'
+import { CommandError } from '../commands/command-error.ts'
+import type { Answers } from './context.ts'
+
+export interface AnswerOptions {
+  readonly passwordFile?: string | undefined
+  readonly newPasswordFile?: string | undefined
+  readonly codeFile?: string | undefined
+  readonly pinFile?: string | undefined
+  readonly codeCommand?: string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+  /** Told when others on this machine can read a file of secrets. */
+  readonly onReadable: (file: string) => void
+}
+
+/** Gives the next line; `undefined` after the last. */
+export type Lines = () => string | undefined
+
+function readDescriptor(descriptor: number, onMode?: (mode: number) => void): string {
+  const status = fstatSync(descriptor)
+  if (status.isFile()) onMode?.(status.mode)
+  return readFileSync(descriptor, 'utf8')
+}
+
+/** One line of stdin, and not a byte more: what follows is for the next reader, in this process or another. */
+function readLine(descriptor: number): string | undefined {
+  const byte = Buffer.alloc(1)
+  const bytes: number[] = []
+  for (;;) {
+    let read = 0
+    try {
+      read = readSync(descriptor, byte, 0, 1, null)
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') continue
+      if (error instanceof Error && 'code' in error && error.code === 'EOF') return undefined
+      throw error
+    }
+    if (read === 0) break
+    if (byte[0] === 0x0a) return Buffer.from(bytes).toString('utf8').replace(/\r$/, '')
+    bytes.push(byte[0] ?? 0)
+  }
+  return bytes.length > 0 ? Buffer.from(bytes).toString('utf8').replace(/\r$/, '') : undefined
+}
+
+/** The lines of a file, or of stdin for `-`; several `-` read successive lines. @throws {CommandError} */
+export function linesOf(file: string, onReadable: (file: string) => void): Lines {
+  if (file === '-') return () => readLine(0)
+  let lines: string[] | undefined
+  return () => {
+    if (!lines) {
+      let descriptor: number | undefined
+      try {
+        descriptor = openSync(file, 'r')
+        const text = readDescriptor(descriptor, mode => {
+          if ((mode & 0o077) !== 0 && process.platform !== 'win32') onReadable(file)
+        })
+        lines = text.replace(/\r?\n$/, '').split(/\r?\n/)
+        if (text === '') lines = []
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        throw new CommandError('input_unreadable', { source: file, reason }, { cause: error })
+      } finally {
+        if (descriptor !== undefined) closeSync(descriptor)
+      }
+    }
+    return lines.shift()
+  }
+}
+
+/** Runs `--code-command` by the shell; what it prints, trimmed, is the code. Its stderr is the person's. */
+function runCodeCommand(command: string, request: CodeRequest, options: AnswerOptions): Promise<string> {
+  const { env, signal } = options
+  if (signal.aborted) return Promise.reject(abortError(signal))
+  return new Promise((resolve, reject) => {
+    const child = spawn('sh', ['-c', command], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        ...env,
+        HUFU_CODE_PURPOSE: request.purpose,
+        HUFU_CODE_CHANNEL: request.channel,
+        HUFU_CODE_DESTINATION: request.destination,
+      },
+    })
+    const onAbort = () => {
+      child.kill('SIGTERM')
+      const error = abortError(signal)
+      const timedOut = 'code' in error && error.code === 'timed_out'
+      reject(timedOut ? new CommandError('code_command_timeout', { command }) : error)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    const failed = (status: string) => new CommandError('code_command_failed', { command, status })
+    let printed = ''
+    child.stdout.setEncoding('utf8')
+    child.stdout.on('data', (chunk: string) => {
+      printed += chunk
+    })
+    child.once('error', error => reject(failed(error.message)))
+    child.once('close', (status, killedBy) => {
+      signal.removeEventListener('abort', onAbort)
+      if (status !== 0) reject(failed(killedBy ?? String(status)))
+      else resolve(printed.trim())
+    })
+  })
+}
+
+/**
+ * What a script supplies. For each value the first of these counts: the file that its option names, its environment
+ * variable, and for a code `--code-command`. A code is used once, so that a command that needs two takes the next line
+ * of the file, then HUFU_CODE, then the command. A password stays what it is.
+ */
+export function scriptedAnswers(options: AnswerOptions): Answers {
+  const { env, onReadable } = options
+  const fileOr = (file: string | undefined, variable: string | undefined) => {
+    const lines = file === undefined ? undefined : linesOf(file, onReadable)
+    let known: string | undefined
+    return async () => {
+      known ??= (lines ? lines() : undefined) ?? (variable || undefined)
+      return known
+    }
+  }
+  const codes = options.codeFile === undefined ? undefined : linesOf(options.codeFile, onReadable)
+  let codeOfEnvironment = env.HUFU_CODE || undefined
+  const nextCode = async (): Promise<string | undefined> => {
+    const code = codes?.()?.trim() || codeOfEnvironment
+    if (code === codeOfEnvironment) codeOfEnvironment = undefined
+    return code
+  }
+  return {
+    username: async () => undefined,
+    password: fileOr(options.passwordFile, env.HUFU_PASSWORD),
+    newPassword: fileOr(options.newPasswordFile, env.HUFU_NEW_PASSWORD),
+    pin: fileOr(options.pinFile, env.HUFU_PIN),
+    async code(request) {
+      const code = await nextCode()
+      if (code !== undefined || options.codeCommand === undefined) return code
+      return runCodeCommand(options.codeCommand, request, options)
+    },
+    recoveryCode: nextCode,
+  }
+}

@@ -1,0 +1,132 @@
+import type { ApiClient } from '../api/client.ts'
+import type { StepUp } from '../auth/step-up.ts'
+import type { WebAuthnClient } from '../auth/webauthn/client.ts'
+import { timeOf } from '../lib/clock.ts'
+import type { Answers, Context, DemoHost, SessionProfile, SystemContext, Terminal } from './context.ts'
+import { sayError } from './errors.ts'
+import type { ProfileStore } from './profile.ts'
+import type { GlobalOptions } from './program.ts'
+
+declare const HUFU_VERSION: string | undefined
+
+/** The version of this build; `0.0.0` where it was not built. */
+export const version = typeof HUFU_VERSION === 'string' ? HUFU_VERSION : '0.0.0'
+
+const callTimeoutMilliseconds = 30_000
+
+/** A client that is loaded by its first call. */
+function lazyApiClient(origin: string, sessionSecret: string | undefined, load: () => Promise<ApiClient>): ApiClient {
+  let loaded: Promise<ApiClient> | undefined
+  const client: ApiClient = {
+    origin,
+    sessionSecret,
+    async call(operation, call) {
+      loaded ??= load()
+      const actual = await loaded
+      actual.sessionSecret = client.sessionSecret
+      return actual.call(operation, call)
+    },
+    async close() {
+      await (await loaded)?.close()
+    },
+  }
+  return client
+}
+
+function sessionProfile(origin: string, profile: string, store: ProfileStore, api: () => ApiClient): SessionProfile {
+  return {
+    origin,
+    profile,
+    get username() {
+      return store.session(origin, profile)?.username
+    },
+    get sessionId() {
+      return store.session(origin, profile)?.sessionId
+    },
+    save(session) {
+      store.save(origin, profile, session)
+    },
+    clear() {
+      store.clear(origin, profile)
+      api().sessionSecret = undefined
+    },
+  }
+}
+
+export interface ContextParts {
+  readonly system: SystemContext
+  readonly globals: GlobalOptions
+  readonly terminal: Terminal
+  readonly answers: Answers
+  readonly store: ProfileStore
+  readonly origin: string
+  readonly language: string
+  readonly signal: AbortSignal
+  readonly demo: DemoHost
+}
+
+/** Puts a context together. Whatever talks to the server or to a key is loaded by its first use. */
+export async function buildContext(parts: ContextParts): Promise<Context> {
+  const { system, globals, terminal, answers, store, origin, language, signal, demo } = parts
+  const { clock, random, env } = system
+  const profileName = globals.profile ?? 'default'
+  const stored = store.session(origin, profileName)
+  const sessionSecret = stored && timeOf(stored.expiresAt) > clock.now() ? stored.sessionSecret : undefined
+  const explain = (error: unknown) => {
+    sayError(error, { terminal, server: origin, now: clock.now(), verbose: globals.verbose === true })
+  }
+  const profile = sessionProfile(origin, profileName, store, () => api)
+  const api = lazyApiClient(origin, sessionSecret, async () =>
+    (await import('../api/create-client.ts')).createApiClient({
+      origin,
+      timeoutMilliseconds: callTimeoutMilliseconds,
+      userAgent: `hufu/${version} (${system.platform})`,
+      language,
+      signal,
+      onSessionEnded: profile.clear,
+    }),
+  )
+  const { createInteraction } = await import('./interaction.ts')
+  const { createInput } = await import('./input.ts')
+  const interaction = createInteraction({ terminal, answers, verify: globals.verify ?? [], clock, signal, explain })
+
+  let webauthnClient: Promise<WebAuthnClient> | undefined
+  const loadWebAuthn = () => {
+    webauthnClient ??= (async () => {
+      const { createWebAuthnClient } = await import('../auth/webauthn/client.ts')
+      const { openAuthenticators } = await import('../hid/index.ts')
+      return createWebAuthnClient({
+        origin,
+        interaction,
+        clock,
+        openAuthenticators: () => openAuthenticators({ device: globals.device, clock, random }),
+      })
+    })()
+    return webauthnClient
+  }
+  const webauthn: WebAuthnClient = {
+    create: async options => (await loadWebAuthn()).create(options),
+    get: async options => (await loadWebAuthn()).get(options),
+  }
+  const stepUp: Pick<StepUp, 'run'> = {
+    async run(operation, value, call) {
+      const { StepUp: Ceremony } = await import('../auth/step-up.ts')
+      return new Ceremony({ api, interaction, webauthn }).run(operation, value, call)
+    },
+  }
+  return {
+    terminal,
+    input: createInput(terminal, answers),
+    interaction,
+    api,
+    stepUp,
+    webauthn,
+    profile,
+    clock,
+    random,
+    env,
+    signal,
+    demo,
+    explain,
+  }
+}

@@ -1,0 +1,184 @@
+import type { Context } from './context.ts'
+import type { MessageKey } from './messages/catalogue.ts'
+
+/** What the command line gave to one command. */
+export interface Given {
+  readonly arguments: Readonly<Record<string, string | undefined>>
+  readonly options: Readonly<Record<string, string | boolean | undefined>>
+}
+
+export interface ArgumentSpec {
+  readonly name: string
+  readonly help: MessageKey
+  readonly required?: true
+}
+
+export interface OptionSpec {
+  /** As commander writes them: `--limit <n>`. */
+  readonly flags: string
+  readonly help: MessageKey
+}
+
+/** One subcommand, as data; its module is loaded when it runs. */
+export interface CommandSpec {
+  readonly path: string
+  readonly help: MessageKey
+  readonly arguments?: readonly ArgumentSpec[]
+  readonly options?: readonly OptionSpec[]
+  /** `session`: the person has to be logged in. `server`: an account server has to be known. */
+  readonly needs: 'session' | 'server' | 'nothing'
+  /** Runs when its parent is named alone. */
+  readonly isDefault?: true
+  run(context: Context, given: Given): Promise<void>
+}
+
+const text = (value: string | boolean | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined
+
+const unbind = (item: 'phone' | 'email' | 'totp' | 'wechat'): CommandSpec => ({
+  path: `unbind ${item}`,
+  help: `help.unbind.${item}`,
+  needs: 'session',
+  run: async context => (await import('../commands/unbind.ts')).run(context, { item }),
+})
+
+/** Commands that only group others. */
+export const groups: Readonly<Record<string, MessageKey>> = {
+  bind: 'help.bind',
+  unbind: 'help.unbind',
+  sessions: 'help.sessions',
+}
+
+export const commands: readonly CommandSpec[] = [
+  {
+    path: 'login',
+    help: 'help.login',
+    arguments: [{ name: 'username', help: 'help.argument.username' }],
+    needs: 'server',
+    run: async (context, given) =>
+      (await import('../commands/login.ts')).run(context, { username: given.arguments.username }),
+  },
+  {
+    path: 'logout',
+    help: 'help.logout',
+    options: [{ flags: '--all', help: 'help.option.all' }],
+    needs: 'session',
+    run: async (context, given) =>
+      (await import('../commands/logout.ts')).run(context, { all: given.options.all === true }),
+  },
+  {
+    path: 'status',
+    help: 'help.status',
+    needs: 'session',
+    run: async context => (await import('../commands/status.ts')).run(context),
+  },
+  {
+    path: 'passwd',
+    help: 'help.passwd',
+    options: [{ flags: '--link-file <file>', help: 'help.option.link-file' }],
+    needs: 'server',
+    run: async (context, given) =>
+      (await import('../commands/passwd.ts')).run(context, { linkFile: text(given.options.linkFile) }),
+  },
+  {
+    path: 'bind phone',
+    help: 'help.bind.phone',
+    arguments: [{ name: 'number', help: 'help.argument.number' }],
+    needs: 'session',
+    run: async (context, given) =>
+      (await import('../commands/bind/phone.ts')).run(context, { phoneNumber: given.arguments.number }),
+  },
+  {
+    path: 'bind email',
+    help: 'help.bind.email',
+    arguments: [{ name: 'address', help: 'help.argument.address' }],
+    needs: 'session',
+    run: async (context, given) =>
+      (await import('../commands/bind/email.ts')).run(context, { emailAddress: given.arguments.address }),
+  },
+  {
+    path: 'bind totp',
+    help: 'help.bind.totp',
+    needs: 'session',
+    run: async context => (await import('../commands/bind/totp.ts')).run(context),
+  },
+  {
+    path: 'bind wechat',
+    help: 'help.bind.wechat',
+    needs: 'session',
+    run: async context => (await import('../commands/bind/wechat.ts')).run(context),
+  },
+  {
+    path: 'bind webauthn',
+    help: 'help.bind.webauthn',
+    options: [{ flags: '--name <name>', help: 'help.option.name' }],
+    needs: 'session',
+    run: async (context, given) =>
+      (await import('../commands/bind/webauthn.ts')).run(context, { keyName: text(given.options.name) }),
+  },
+  unbind('phone'),
+  unbind('email'),
+  unbind('totp'),
+  unbind('wechat'),
+  {
+    path: 'unbind webauthn',
+    help: 'help.unbind.webauthn',
+    arguments: [{ name: 'id', help: 'help.argument.key' }],
+    needs: 'session',
+    run: async (context, given) =>
+      (await import('../commands/unbind.ts')).run(context, { item: 'webauthn', key: given.arguments.id }),
+  },
+  {
+    path: 'recovery-codes',
+    help: 'help.recovery-codes',
+    needs: 'session',
+    run: async context => (await import('../commands/recovery-codes.ts')).run(context),
+  },
+  {
+    path: 'sessions list',
+    help: 'help.sessions.list',
+    needs: 'session',
+    isDefault: true,
+    run: async context => (await import('../commands/sessions.ts')).list(context),
+  },
+  {
+    path: 'sessions revoke',
+    help: 'help.sessions.revoke',
+    arguments: [{ name: 'id', help: 'help.argument.session' }],
+    options: [{ flags: '--others', help: 'help.option.others' }],
+    needs: 'session',
+    run: async (context, given) =>
+      (await import('../commands/sessions.ts')).revoke(context, {
+        sessionId: given.arguments.id,
+        others: given.options.others === true,
+      }),
+  },
+  {
+    path: 'log',
+    help: 'help.log',
+    options: [
+      { flags: '--limit <n>', help: 'help.option.limit' },
+      { flags: '--before <next>', help: 'help.option.before' },
+    ],
+    needs: 'session',
+    run: async (context, given) =>
+      (await import('../commands/log.ts')).run(context, {
+        limit: text(given.options.limit),
+        before: text(given.options.before),
+      }),
+  },
+  {
+    path: 'demo',
+    help: 'help.demo',
+    needs: 'nothing',
+    run: async context => (await import('../commands/demo.ts')).run(context),
+  },
+]
+
+/** `hufu` alone, on a terminal. */
+export const menu: CommandSpec = {
+  path: '',
+  help: 'help.description',
+  needs: 'server',
+  run: async context => (await import('../commands/menu.ts')).run(context),
+}

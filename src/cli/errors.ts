@@ -1,0 +1,102 @@
+import { isoTime } from '../lib/clock.ts'
+import type { Terminal } from './context.ts'
+import { type ErrorCode, type Exit, exitCodeOf, isErrorCode } from './exit-codes.ts'
+import type { MessageValues } from './messages/catalogue.ts'
+
+/** What is said where an error does not know it by itself. */
+export interface ErrorSurroundings {
+  readonly terminal: Terminal
+  readonly server: string
+  readonly now: number
+  readonly verbose: boolean
+}
+
+interface ExplainedError {
+  readonly code: string
+  readonly exit: Exit
+  readonly message: string
+  readonly next: string
+  readonly retryAfterSeconds: number | undefined
+}
+
+const member = (error: unknown, name: string): unknown =>
+  typeof error === 'object' && error !== null && name in error ? (error as Record<string, unknown>)[name] : undefined
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** When to try again, as people say it. */
+function whenOf(seconds: number | undefined, { t }: Terminal): string {
+  if (seconds === undefined || seconds <= 0) return t('when.soon')
+  return seconds < 120 ? t('when.seconds', { count: seconds }) : t('when.minutes', { count: Math.ceil(seconds / 60) })
+}
+
+/** The stable code of any error: its own, or `bug`. Errors are told by their `code`, so that none has to be loaded. */
+export function codeOf(error: unknown): string {
+  const code = textOf(member(error, 'code'))
+  const name = textOf(member(error, 'name'))
+  if (isErrorCode(code)) return code
+  return name === 'ApiError' && code ? code : 'bug'
+}
+
+function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
+  const { terminal, server, now } = around
+  const seconds = member(error, 'retryAfterSeconds')
+  const details = member(error, 'details')
+  const options = member(error, 'options')
+  const values = member(error, 'values')
+  return {
+    server,
+    time: isoTime(now),
+    when: whenOf(typeof seconds === 'number' ? seconds : undefined, terminal),
+    detail: textOf(member(error, 'detail')) || textOf(member(error, 'message')),
+    reason: textOf(member(error, 'message')),
+    device: textOf(member(details, 'device')),
+    rule: textOf(member(details, 'udevRule')),
+    rpId: textOf(member(error, 'rpId')),
+    available: '',
+    option: Array.isArray(options) ? options.join(terminal.t('list.or')) : '',
+    ...(typeof values === 'object' && values !== null ? (values as MessageValues) : {}),
+  }
+}
+
+/** The words for an error, its code and its exit code. */
+export function explainError(error: unknown, around: ErrorSurroundings): ExplainedError {
+  const { t } = around.terminal
+  const code = codeOf(error)
+  const status = member(error, 'status')
+  const seconds = member(error, 'retryAfterSeconds')
+  const retryAfterSeconds = typeof seconds === 'number' ? seconds : undefined
+  const exit = exitCodeOf(code, typeof status === 'number' ? status : undefined)
+  const values = valuesOf(error, around)
+  if (!isErrorCode(code)) {
+    const detail = textOf(member(error, 'detail'))
+    const known: ErrorCode = 'invalid_request'
+    return { code, exit, message: `${detail} (${code})`, next: t(`next.${known}`, values), retryAfterSeconds }
+  }
+  const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
+  return { code, exit, message: said || t(`error.${code}`, values), next: t(`next.${code}`, values), retryAfterSeconds }
+}
+
+/** Says an error to people, without ending anything. */
+export function sayError(error: unknown, around: ErrorSurroundings): ExplainedError {
+  const { terminal } = around
+  const explained = explainError(error, around)
+  const mark = explained.exit === 130 ? '' : `${terminal.paint('bad', '✗')} `
+  terminal.warn(`${mark}${explained.message}\n  ${explained.next}`)
+  if (around.verbose && error instanceof Error) terminal.warn(`  [${explained.code}] ${error.stack ?? error.message}`)
+  return explained
+}
+
+/** The one end of every failed run: words on stderr, the `error` event with `--json`, and the exit code. */
+export function reportError(error: unknown, around: ErrorSurroundings): Exit {
+  const { code, exit, message, next, retryAfterSeconds } = sayError(error, around)
+  around.terminal.event('error', {
+    code,
+    message,
+    next,
+    exit_code: exit,
+    ...(retryAfterSeconds === undefined ? {} : { retry_after_seconds: retryAfterSeconds }),
+    ...(code === 'input_required' ? { options: member(error, 'options') } : {}),
+  })
+  return exit
+}

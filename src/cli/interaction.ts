@@ -1,0 +1,143 @@
+import { ApiError } from '../api/errors.ts'
+import { InputRequiredError } from '../auth/errors.ts'
+import type { CodeRequest, Interaction } from '../auth/interaction.ts'
+import type { CodeSent, MethodChoice, VerificationMethod } from '../contract/schemas.ts'
+import { type Clock, timeOf } from '../lib/clock.ts'
+import type { Answers, Choice, Terminal } from './context.ts'
+
+const passwordOptions = ['--password-file', 'HUFU_PASSWORD']
+const codeOptions = ['--code-file', 'HUFU_CODE', '--code-command']
+
+export interface InteractionOptions {
+  readonly terminal: Terminal
+  readonly answers: Answers
+  /** `--verify`, in the order given; empty when it was not. */
+  readonly verify: readonly VerificationMethod[]
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly explain: (error: unknown) => void
+}
+
+/** How the ceremonies of `src/auth` speak with a person, or take from a script what it supplies. */
+export function createInteraction(options: InteractionOptions): Interaction {
+  const { terminal, answers, verify, clock, signal, explain } = options
+  const { t } = terminal
+  let prompted = false
+
+  const notAvailable = (methods: readonly MethodChoice[]) => {
+    const error = new ApiError('method_not_available', {
+      detail: `Available: ${methods.map(m => m.method).join(', ')}.`,
+    })
+    const available = methods.map(({ method }) => method).join(', ')
+    return Object.assign(error, { values: { available } })
+  }
+
+  async function chosenWithoutAsking(
+    methods: readonly MethodChoice[],
+    why: Parameters<Interaction['chooseMethod']>[1],
+  ): Promise<VerificationMethod | undefined> {
+    const offered = (method: VerificationMethod) => methods.some(choice => choice.method === method)
+    if (verify.length > 0) {
+      const named = (why === 'second_factor' ? verify.slice(1).find(offered) : undefined) ?? verify.find(offered)
+      if (named !== undefined) return named
+      // `--verify` named the first factor; what the second may be was not said.
+      if (why !== 'second_factor') throw notAvailable(methods)
+    }
+    if (terminal.interactive) return undefined
+    if (why !== 'second_factor' && offered('password') && (await answers.password()) !== undefined) return 'password'
+    const [only, ...others] = methods.filter(({ method }) => method !== 'recovery')
+    return only && others.length === 0 ? only.method : undefined
+  }
+
+  async function ask(question: () => Promise<string>, missing: string, supply: readonly string[]): Promise<string> {
+    if (!terminal.interactive) throw new InputRequiredError(missing, supply)
+    prompted = true
+    return question()
+  }
+
+  function tellWhenResendable(sent: CodeSent): boolean {
+    const seconds = Math.ceil((timeOf(sent.resend_at) - clock.now()) / 1000)
+    if (seconds <= 0) return true
+    terminal.warn(t('code.resend_later', { when: t('when.seconds', { count: seconds }) }))
+    return false
+  }
+
+  async function typeCode(
+    request: CodeRequest,
+    first: CodeSent | undefined,
+    resend: (() => Promise<CodeSent>) | undefined,
+  ): Promise<string> {
+    let sent = first
+    const validate = (text: string) => /^\d{6}$/.test(text) || (resend && /^r$/i.test(text)) || t('check.six_digits')
+    for (;;) {
+      const question = request.channel === 'totp' ? t('ask.totp_code') : t('ask.code')
+      const typed = await terminal.text(question, {
+        validate: text => (validate(text) === true ? true : String(validate(text))),
+      })
+      if (!/^r$/i.test(typed) || !resend) return typed
+      if (sent && !tellWhenResendable(sent)) continue
+      try {
+        sent = await resend()
+      } catch (error) {
+        if (signal.aborted) throw error
+        explain(error)
+      }
+    }
+  }
+
+  return {
+    signal,
+    get canRetry() {
+      return prompted
+    },
+    async chooseMethod(methods, why) {
+      const chosen = await chosenWithoutAsking(methods, why)
+      if (chosen !== undefined) return chosen
+      if (!terminal.interactive) throw new InputRequiredError('verification_method', ['--verify'])
+      prompted = true
+      const [only, ...others] = methods
+      if (only && others.length === 0) return only.method
+      const question =
+        why === 'login' ? 'ask.login_method' : why === 'second_factor' ? 'ask.second_factor' : 'ask.step_up'
+      const choices = methods.map(
+        ({ method, hint }): Choice<VerificationMethod> => ({
+          value: method,
+          label: t(`method.${method}`),
+          ...(hint === null ? {} : { hint }),
+        }),
+      )
+      return terminal.select(t(question), choices)
+    },
+    async password() {
+      prompted = false
+      return (await answers.password()) ?? ask(() => terminal.secret(t('ask.password')), 'password', passwordOptions)
+    },
+    async code(request, sent, resend) {
+      prompted = false
+      return (await answers.code(request)) ?? ask(() => typeCode(request, sent, resend), 'code', codeOptions)
+    },
+    async recoveryCode() {
+      prompted = false
+      return (
+        (await answers.recoveryCode()) ??
+        ask(() => terminal.text(t('ask.recovery_code')), 'recovery_code', ['--code-file', 'HUFU_CODE'])
+      )
+    },
+    refused(error, remaining) {
+      explain(error)
+      const methods = remaining.map(({ method }) => t(`method.${method}`)).join(t('list.and'))
+      if (remaining.length > 1) terminal.warn(`  ${t('refused.remaining', { methods })}`)
+    },
+    event: terminal.event,
+    codeSent(sent, purpose) {
+      terminal.event('code_sent', { purpose, ...sent })
+      terminal.note(t('code.sent', { destination: sent.destination }))
+    },
+    keyWaiting(state, keyName) {
+      const words =
+        state === 'plug_in' ? t('key.plug_in') : keyName ? t('key.touch_named', { key: keyName }) : t('key.touch')
+      const waiting = terminal.waiting(words)
+      return () => waiting.stop()
+    },
+  }
+}

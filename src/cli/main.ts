@@ -1,0 +1,142 @@
+import { CancelledError } from '../auth/errors.ts'
+import { CommandError } from '../commands/command-error.ts'
+import { scriptedAnswers } from './answers.ts'
+import { buildContext, version } from './build-context.ts'
+import type { CommandSpec } from './command-table.ts'
+import { type Context, type SystemContext, systemContext, type Terminal } from './context.ts'
+import { codeOf, type ErrorSurroundings, reportError } from './errors.ts'
+import { type Exit, exits } from './exit-codes.ts'
+import { chooseLanguage, type Language, loadCatalogue, type Translate } from './messages/catalogue.ts'
+import { openProfiles, type ProfileStore } from './profile.ts'
+import { type GlobalOptions, type Invocation, parseArguments } from './program.ts'
+import { createTerminal } from './terminal/terminal.ts'
+
+export { systemContext }
+
+/** The value of an option that has to be known before the command line can be read. */
+function peek(argv: readonly string[], option: string): string | undefined {
+  const end = argv.indexOf('--')
+  const options = end < 0 ? argv : argv.slice(0, end)
+  const index = options.findLastIndex(word => word === option || word.startsWith(`${option}=`))
+  const word = options[index]
+  return word === undefined || word === option ? options[index + 1] : word.slice(option.length + 1)
+}
+
+interface Run {
+  readonly system: SystemContext
+  readonly language: Language
+  readonly t: Translate
+  readonly globals: GlobalOptions
+  readonly terminal: Terminal
+  readonly stop: AbortController
+}
+
+/** The server to talk to: named, else that of the last login, else asked for. @throws {CommandError} */
+async function chooseServer({ system, globals, terminal }: Run, store: ProfileStore): Promise<string> {
+  const named = globals.server ?? (system.env.HUFU_SERVER || undefined)
+  if (named === undefined && store.defaultServer !== undefined) return store.defaultServer
+  const { parseServerUrl } = await import('../api/server-url.ts')
+  if (named !== undefined) return parseServerUrl(named)
+  if (!terminal.interactive) throw new CommandError('server_not_set')
+  const validate = (text: string) => {
+    try {
+      return parseServerUrl(text) !== '' || terminal.t('check.not_empty')
+    } catch {
+      return terminal.t('next.server_url_invalid')
+    }
+  }
+  return parseServerUrl(await terminal.text(terminal.t('ask.server'), { validate }))
+}
+
+async function makeContext(run: Run, spec: CommandSpec, around: (server: string) => void): Promise<Context> {
+  const { system, language, globals, terminal, stop } = run
+  const store = openProfiles(system.env, system.platform)
+  const origin = spec.needs === 'nothing' ? 'http://localhost' : await chooseServer(run, store)
+  around(origin)
+  const answers = scriptedAnswers({
+    ...globals,
+    env: system.env,
+    signal: stop.signal,
+    onReadable: file => terminal.warn(terminal.t('warn.file_readable', { file })),
+  })
+  const demo = {
+    start: async () => (await import('./demo/host.ts')).startDemo({ ...run, signal: stop.signal }),
+  }
+  return buildContext({ system, globals, terminal, answers, store, origin, language, signal: stop.signal, demo })
+}
+
+async function runCommand(run: Run, spec: CommandSpec, given: Parameters<CommandSpec['run']>[1]): Promise<Exit> {
+  const { system, globals, terminal, stop } = run
+  const { clock } = system
+  let server = globals.server ?? ''
+  const stopListening = system.onStop(() => stop.abort(new CancelledError()))
+  const { timeout } = globals
+  const timer =
+    timeout === undefined
+      ? undefined
+      : setTimeout(() => stop.abort(new CommandError('timed_out', { seconds: timeout })), timeout * 1000)
+  let context: Context | undefined
+  try {
+    context = await makeContext(run, spec, origin => {
+      server = origin
+    })
+    if (spec.needs === 'session' && context.api.sessionSecret === undefined) {
+      const { ApiError } = await import('../api/errors.ts')
+      throw new ApiError('not_logged_in')
+    }
+    await spec.run(context, given)
+    return exits.done
+  } catch (error) {
+    const around: ErrorSurroundings = { terminal, server, now: clock.now(), verbose: globals.verbose === true }
+    const interrupted = stop.signal.aborted && ['bug', 'cancelled', 'key_cancelled'].includes(codeOf(error))
+    return reportError(interrupted ? stop.signal.reason : error, around)
+  } finally {
+    clearTimeout(timer)
+    stopListening()
+    await context?.api.close()
+  }
+}
+
+/**
+ * Runs one command line.
+ * @param argv without the program's own name
+ * @returns the exit code. The process is left to end by itself, so that whatever is open can close.
+ */
+export async function main(argv: readonly string[], system: SystemContext): Promise<Exit> {
+  // A reader that has seen enough (`hufu log | head`) is no fault.
+  system.stdout.on('error', error => {
+    if (!('code' in error) || error.code !== 'EPIPE') throw error
+  })
+  const language = chooseLanguage(peek(argv, '--lang'), system.env)
+  const t = await loadCatalogue(language)
+  const stop = new AbortController()
+  const screen = (globals: GlobalOptions) =>
+    createTerminal({
+      system,
+      t,
+      json: globals.json === true,
+      input: globals.input !== false,
+      quiet: globals.quiet === true,
+      color: globals.color ?? 'auto',
+      signal: stop.signal,
+    })
+  let invocation: Invocation
+  try {
+    invocation = parseArguments(argv, t, version, system.stdout.columns ?? 80)
+  } catch (error) {
+    const terminal = await screen({ json: argv.includes('--json') })
+    return reportError(error, { terminal, server: '', now: system.clock.now(), verbose: argv.includes('-v') })
+  }
+  if (invocation.kind === 'text') {
+    system.stdout.write(invocation.text)
+    return exits.done
+  }
+  const { spec, given, globals } = invocation
+  const terminal = await screen(globals)
+  if (spec.path === '' && !terminal.interactive) {
+    const help = parseArguments(['--help'], t, version, system.stdout.columns ?? 80)
+    system.stdout.write(help.kind === 'text' ? help.text : '')
+    return exits.done
+  }
+  return runCommand({ system, language, t, globals, terminal, stop }, spec, given)
+}

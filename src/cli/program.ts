@@ -1,0 +1,176 @@
+import { Command, CommanderError, Option } from 'commander'
+import { type VerificationMethod, verificationMethods } from '../contract/schemas.ts'
+import { type CommandSpec, commands, type Given, groups, menu } from './command-table.ts'
+import { languageOf, languages, type Translate } from './messages/catalogue.ts'
+import { widthOf } from './terminal/text-width.ts'
+import { UsageError, usageError } from './usage.ts'
+
+/** Options that every command takes, before or after its name. */
+export interface GlobalOptions {
+  readonly server?: string
+  readonly profile?: string
+  readonly verify?: readonly VerificationMethod[]
+  readonly device?: string
+  readonly json?: boolean
+  readonly input?: boolean
+  readonly lang?: string
+  readonly color?: 'auto' | 'always' | 'never'
+  readonly timeout?: number
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+  readonly passwordFile?: string
+  readonly newPasswordFile?: string
+  readonly codeFile?: string
+  readonly pinFile?: string
+  readonly codeCommand?: string
+}
+
+export type Invocation =
+  | { readonly kind: 'run'; readonly spec: CommandSpec; readonly given: Given; readonly globals: GlobalOptions }
+  | { readonly kind: 'text'; readonly text: string }
+
+const globalOptions = (t: Translate): Option[] => {
+  const oneOf = (option: string, values: readonly string[]) => (value: string) => {
+    if (values.includes(value)) return value
+    throw new UsageError(t('usage.value', { option, expected: values.join(t('list.or')) }))
+  }
+  const method = oneOf('--verify', verificationMethods)
+  const language = (value: string) => {
+    if (languageOf(value)) return value
+    throw new UsageError(t('usage.value', { option: '--lang', expected: languages.join(t('list.or')) }))
+  }
+  const seconds = (value: string) => {
+    if (/^\d{1,6}(\.\d+)?$/.test(value) && Number(value) > 0) return Number(value)
+    throw new UsageError(t('usage.value', { option: '--timeout', expected: t('expected.seconds') }))
+  }
+  return [
+    new Option('--server <url>', t('help.option.server')),
+    new Option('--profile <name>', t('help.option.profile')),
+    new Option('--verify <method>', t('help.option.verify')).argParser((value, earlier: string[] | undefined) => [
+      ...(earlier ?? []),
+      method(value),
+    ]),
+    new Option('--device <path>', t('help.option.device')),
+    new Option('--password-file <file>', t('help.option.password-file')),
+    new Option('--new-password-file <file>', t('help.option.new-password-file')),
+    new Option('--code-file <file>', t('help.option.code-file')),
+    new Option('--code-command <cmd>', t('help.option.code-command')),
+    new Option('--pin-file <file>', t('help.option.pin-file')),
+    new Option('--json', t('help.option.json')),
+    new Option('--no-input', t('help.option.no-input')),
+    new Option('--lang <tag>', t('help.option.lang')).argParser(language),
+    new Option('--color <when>', t('help.option.color')).argParser(oneOf('--color', ['auto', 'always', 'never'])),
+    new Option('--timeout <seconds>', t('help.option.timeout')).argParser(seconds),
+    new Option('-q, --quiet', t('help.option.quiet')),
+    new Option('-v, --verbose', t('help.option.verbose')),
+  ]
+}
+
+/** The values that the command line set, along the chain of commands: the one nearest to its end counts. */
+function optionsSet(command: Command): Record<string, unknown> {
+  const chain: Command[] = []
+  for (let each: Command | null = command; each; each = each.parent) chain.unshift(each)
+  const set: Record<string, unknown> = {}
+  for (const each of chain) {
+    for (const [name, value] of Object.entries(each.opts())) {
+      if (each.getOptionValueSource(name) === 'cli') set[name] = value
+    }
+  }
+  return set
+}
+
+/** commander's own words, in the person's language. */
+function localise(command: Command, t: Translate): Command {
+  const titles: Readonly<Record<string, string>> = {
+    'Usage:': t('help.usage'),
+    'Arguments:': t('help.arguments'),
+    'Options:': t('help.options'),
+    'Global Options:': t('help.global_options'),
+    'Commands:': t('help.commands'),
+  }
+  return command
+    .configureHelp({
+      showGlobalOptions: command.parent !== null,
+      styleTitle: title => titles[title] ?? title,
+      displayWidth: widthOf,
+    })
+    .helpOption('-h, --help', t('help.help'))
+    .helpCommand(false)
+}
+
+interface Chosen {
+  spec: CommandSpec
+  given: Given
+  command: Command
+}
+
+function addCommand(parent: Command, spec: CommandSpec, t: Translate, choose: (chosen: Chosen) => void): void {
+  const name = spec.path.split(' ').at(-1) ?? spec.path
+  const command = parent.command(name, spec.isDefault ? { isDefault: true } : {}).description(t(spec.help))
+  localise(command, t).exitOverride()
+  for (const argument of spec.arguments ?? []) command.argument(`[${argument.name}]`, t(argument.help))
+  for (const { flags, help } of spec.options ?? []) command.option(flags, t(help))
+  for (const option of globalOptions(t)) command.addOption(option.hideHelp())
+  const own = new Set((spec.options ?? []).map(({ flags }) => new Option(flags).attributeName()))
+  command.action(() => {
+    const values: Record<string, string | undefined> = {}
+    for (const [index, { name }] of (spec.arguments ?? []).entries()) values[name] = command.args[index]
+    const options: Record<string, string | boolean | undefined> = {}
+    for (const [option, value] of Object.entries(optionsSet(command))) {
+      if (own.has(option) && (typeof value === 'string' || typeof value === 'boolean')) options[option] = value
+    }
+    choose({ spec, given: { arguments: values, options }, command })
+  })
+}
+
+/**
+ * What a command line asks for.
+ * @param argv without the program's own name
+ * @throws {UsageError} in the person's words
+ */
+export function parseArguments(argv: readonly string[], t: Translate, version: string, columns = 80): Invocation {
+  let chosen: Chosen | undefined
+  let printed = ''
+  const output = {
+    writeOut: (text: string) => {
+      printed += text
+    },
+    writeErr: () => {},
+    getOutHelpWidth: () => columns,
+    getOutHasColors: () => false,
+  }
+  const program = new Command('hufu').configureOutput(output).exitOverride().description(t('help.description'))
+  localise(program, t).version(version, '-V, --version', t('help.version'))
+  for (const option of globalOptions(t)) program.addOption(option)
+  const parents = new Map<string, Command>()
+  for (const [name, help] of Object.entries(groups)) parents.set(name, new Command(name).description(t(help)))
+  for (const spec of commands) {
+    const [group = '', name] = spec.path.split(' ')
+    let parent = program
+    if (name !== undefined) {
+      parent = parents.get(group) ?? program
+      if (!parent.parent) {
+        parent.copyInheritedSettings(program)
+        localise(parent, t)
+        for (const option of globalOptions(t)) parent.addOption(option.hideHelp())
+        program.addCommand(parent)
+      }
+    }
+    addCommand(parent, spec, t, given => {
+      chosen = given
+    })
+  }
+  try {
+    program.parse([...argv], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return { kind: 'text', text: printed }
+    if (error.code !== 'commander.help') throw usageError(error, t)
+    const group = program.commands.find(command => argv.includes(command.name()))
+    if (group) return { kind: 'text', text: group.helpInformation() }
+  }
+  // Nothing but options: the security page.
+  const alone = { spec: menu, given: { arguments: {}, options: {} }, command: program }
+  const { spec, given, command } = chosen ?? alone
+  return { kind: 'run', spec, given, globals: optionsSet(command) as GlobalOptions }
+}

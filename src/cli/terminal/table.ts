@@ -1,0 +1,41 @@
+import type { Cell, Style } from '../context.ts'
+import { padTo, shorten, widthOf } from './text-width.ts'
+
+const indent = '  '
+const gap = '  '
+const widestCell = 28
+
+/**
+ * The lines of a table: columns under `titles` where they fit into `columns`, else one line per cell with its title
+ * before it.
+ */
+export function layOutTable(
+  titles: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  columns: number,
+  paint: (style: Style, text: string) => string,
+): string[] {
+  const widths = titles.map((title, column) =>
+    Math.max(widthOf(title), ...rows.map(row => Math.min(widestCell, widthOf(row[column]?.text ?? '')))),
+  )
+  const styled = ({ style }: Cell, text: string) => (style && text.trim() ? paint(style, text) : text)
+  const total = indent.length + widths.reduce((sum, width) => sum + width, 0) + gap.length * (titles.length - 1)
+  if (total > columns) {
+    return rows.flatMap(row => [
+      ...row.flatMap((cell, column) =>
+        cell.text ? [`${indent}${paint('dim', `${titles[column] ?? ''}: `)}${styled(cell, cell.text)}`] : [],
+      ),
+      '',
+    ])
+  }
+  const line = (cells: readonly Cell[]) =>
+    (
+      indent +
+      cells
+        .map((cell, column) =>
+          styled(cell, padTo(shorten(cell.text, widths[column] ?? widestCell), widths[column] ?? 0)),
+        )
+        .join(gap)
+    ).trimEnd()
+  return [line(titles.map(text => ({ text, style: 'dim' as const }))), ...rows.map(line)]
+}

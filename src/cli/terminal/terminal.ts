@@ -1,0 +1,133 @@
+import type { SystemContext, Terminal } from '../context.ts'
+import type { Translate } from '../messages/catalogue.ts'
+import type { PromptOptions } from './prompts.ts'
+import { layOutTable } from './table.ts'
+import { wrapText } from './text-width.ts'
+
+export interface TerminalOptions {
+  readonly system: Pick<SystemContext, 'env' | 'stdin' | 'stdout' | 'stderr' | 'platform'>
+  readonly t: Translate
+  readonly json: boolean
+  /** Whether a person may be asked at all: false with `--no-input`. */
+  readonly input: boolean
+  readonly quiet: boolean
+  readonly color: 'auto' | 'always' | 'never'
+  readonly signal: AbortSignal
+}
+
+/** Whether colours are allowed (https://no-color.org): `always` and `never` decide, else a terminal without NO_COLOR. */
+function allowsColour({ system, color }: TerminalOptions, stream: NodeJS.WriteStream): boolean {
+  if (color !== 'auto') return color === 'always'
+  return stream.isTTY === true && !system.env.NO_COLOR && system.env.TERM !== 'dumb'
+}
+
+const noWait = { update() {}, stop() {} }
+
+/** The screen and the keyboard of this run. What draws is loaded when it first draws. */
+export async function createTerminal(options: TerminalOptions): Promise<Terminal> {
+  const { system, t, json, quiet, signal } = options
+  const { stdin, stdout, stderr } = system
+  const words = json ? stderr : stdout
+  const promptOutput = stdout.isTTY ? stdout : stderr
+  const interactive = options.input && !json && stdin.isTTY === true && promptOutput.isTTY === true
+  const colour = allowsColour(options, words)
+  const paint = colour ? (await import('./paint.ts')).createPaint() : (_style: unknown, text: string) => text
+  const columns = () => words.columns || 80
+  const write = (text: string) => void words.write(`${text}\n`)
+  const line = (members: Readonly<Record<string, unknown>>) => {
+    if (json) stdout.write(`${JSON.stringify(members)}\n`)
+  }
+
+  let prompting: Promise<{ module: typeof import('./prompts.ts'); how: PromptOptions }> | undefined
+  const prompts = () => {
+    if (!interactive) throw new TypeError('a prompt where none may be shown')
+    prompting ??= Promise.all([import('./prompts.ts'), import('./keyboard.ts')]).then(([module, { Keyboard }]) => ({
+      module,
+      how: { keyboard: new Keyboard(stdin), output: promptOutput, signal, t },
+    }))
+    return prompting
+  }
+
+  async function showQr(payload: string, beside: readonly string[]): Promise<void> {
+    const { drawQr, isUtf8, layOutQr, placeText } = await import('./qr.ts')
+    const text = [...beside, t('qr.payload', { payload })]
+    if (!words.isTTY || !isUtf8(system.env, system.platform)) {
+      for (const each of [t('qr.no_terminal'), ...text]) write(each)
+      return
+    }
+    const picture = await drawQr(payload)
+    const rows = words.rows || 24
+    const wrapped = beside.flatMap(each => wrapText(each, columns()))
+    const place = placeText(picture, wrapped.length, columns(), rows)
+    if (place === 'none') {
+      const needed = { columns: picture.columns, rows: picture.lines.length + 1 }
+      for (const each of [t('qr.too_small', needed), ...text]) for (const part of wrapText(each, columns())) write(part)
+      return
+    }
+    write(layOutQr(picture, beside, place, { colour, columns: columns(), wrap: wrapText }).join('\n'))
+  }
+
+  return {
+    interactive,
+    json,
+    get columns() {
+      return columns()
+    },
+    get rows() {
+      return words.rows || 24
+    },
+    t,
+    paint,
+    say: write,
+    note: text => {
+      if (!quiet) write(text)
+    },
+    warn: text => void stderr.write(`${text}\n`),
+    table: (titles, rows) => write(layOutTable(titles, rows, columns(), paint).join('\n')),
+    event: (name, members) => line({ event: name, ...members }),
+    result: members => line({ event: 'result', ok: true, ...members }),
+    qr: showQr,
+    select: async (question, choices, preselected) => {
+      const { module, how } = await prompts()
+      return module.askChoice(question, choices, preselected, how)
+    },
+    text: async (question, given = {}) => {
+      const { module, how } = await prompts()
+      return module.askText(question, given, how)
+    },
+    secret: async question => {
+      const { module, how } = await prompts()
+      return module.askSecret(question, how)
+    },
+    confirm: async (question, preselected) => {
+      const { module, how } = await prompts()
+      return module.askYesNo(question, preselected, how)
+    },
+    waiting(text) {
+      if (quiet) return noWait
+      if (interactive) {
+        let stop = () => {}
+        let words = text
+        let update = (next: string) => {
+          words = next
+        }
+        let stopped = false
+        void import('./wait.ts').then(({ showWait }) => {
+          if (stopped) return
+          const shown = showWait(words, promptOutput)
+          update = shown.update
+          stop = shown.stop
+        })
+        return {
+          update: next => update(next),
+          stop: () => {
+            stopped = true
+            stop()
+          },
+        }
+      }
+      write(text)
+      return noWait
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import stringWidth from 'string-width'
+
+/** Columns that `text` takes on the screen: two for a Chinese character, none for a colour code. */
+export const widthOf = (text: string): number => (/^[\u0020-\u007e]*$/.test(text) ? text.length : stringWidth(text))
+
+/** `text` with blanks after it, to `width` columns. */
+export const padTo = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)))
+
+/** `text`, shortened with `…` where it is wider than `width` columns. */
+export function shorten(text: string, width: number): string {
+  if (widthOf(text) <= width) return text
+  let kept = ''
+  let columns = 1
+  for (const character of text) {
+    columns += widthOf(character)
+    if (columns > width) break
+    kept += character
+  }
+  return `${kept}…`
+}
+
+// A line may be broken at a blank, and between two characters one of which is Chinese; closing marks stay where they are.
+const pieces = /[^\s\u2e80-\uffef]+\s*|[\u2e80-\uffef][，。：；、！？）”]*\s*|\s+/gu
+
+/** `text` in lines of at most `width` columns; a word that is longer is cut. */
+export function wrapText(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const piece of text.match(pieces) ?? []) {
+    if (widthOf((line + piece).trimEnd()) <= width) {
+      line += piece
+      continue
+    }
+    if (line.trim()) lines.push(line.trimEnd())
+    line = piece
+    while (widthOf(line.trimEnd()) > width) {
+      lines.push(line.slice(0, width))
+      line = line.slice(width)
+    }
+  }
+  if (line.trim()) lines.push(line.trimEnd())
+  return lines.length > 0 ? lines : ['']
+}

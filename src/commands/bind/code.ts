@@ -1,0 +1,47 @@
+import { isApiError } from '../../api/errors.ts'
+import type { CodeRequest } from '../../auth/interaction.ts'
+import type { Context } from '../../cli/context.ts'
+import { finishCodeBinding, resendBindingCode } from '../../contract/bindings.ts'
+import type { AnswerOf } from '../../contract/operation.ts'
+import type { CodeSent } from '../../contract/schemas.ts'
+
+export type Bound = AnswerOf<typeof finishCodeBinding>
+
+const wrong = ['code_incorrect', 'code_other_purpose', 'totp_incorrect', 'totp_used']
+
+/** Asks for the code that proves the new number, address or app until the server takes it. */
+export async function proveByCode(
+  { api, interaction, explain }: Context,
+  binding: { binding_id: string; channel: CodeRequest['channel']; sent?: CodeSent },
+): Promise<Bound> {
+  const params = { binding_id: binding.binding_id }
+  let { sent } = binding
+  const resend = async () => {
+    const { code } = await api.call(resendBindingCode, { params })
+    interaction.codeSent(code, 'bind')
+    sent = code
+    return code
+  }
+  const request = { purpose: 'bind', channel: binding.channel, destination: sent?.destination ?? '' } as const
+  for (;;) {
+    const code = await interaction.code(request, sent, sent ? resend : undefined)
+    try {
+      return await api.call(finishCodeBinding, { params, body: { code } })
+    } catch (error) {
+      const gone = sent !== undefined && isApiError(error, 'code_expired', 'code_used')
+      if (!interaction.canRetry || !(gone || isApiError(error, ...wrong))) throw error
+      explain(error)
+      if (gone) await resend()
+    }
+  }
+}
+
+/** Says what is bound now. */
+export function sayBound({ terminal }: Pick<Context, 'terminal'>, bound: Bound): void {
+  const { t } = terminal
+  const item = t(`item.${bound.item}`)
+  const how = bound.replaced ? 'replaced' : 'done'
+  const words = bound.value === null ? t(`bind.${how}`, { item }) : t(`bind.${how}_value`, { item, value: bound.value })
+  terminal.say(`${terminal.paint('good', '✓')} ${words}`)
+  terminal.result({ ...bound })
+}

@@ -1,0 +1,39 @@
+/** Refusals that arise on this side of the wire, beside those of the API, of `src/auth` and of a security key. */
+export const commandErrorCodes = [
+  'usage_invalid',
+  'input_required',
+  'input_unreadable',
+  'input_malformed',
+  'passwords_differ',
+  'code_command_failed',
+  'code_command_timeout',
+  'server_not_set',
+  'profile_unreadable',
+  'profile_unwritable',
+  'cancelled',
+  'timed_out',
+  'scan_timeout',
+  'scan_refused',
+  'key_unknown',
+  'demo_server_failed',
+  'demo_failed',
+  'bug',
+] as const
+export type CommandErrorCode = (typeof commandErrorCodes)[number]
+
+/** A refusal with a stable code; its words are in the catalogues under `error.<code>` and `next.<code>`. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+  readonly code: CommandErrorCode
+  readonly values: Readonly<Record<string, string | number>>
+
+  constructor(
+    code: CommandErrorCode,
+    values: Readonly<Record<string, string | number>> = {},
+    options: ErrorOptions = {},
+  ) {
+    super(code, options)
+    this.code = code
+    this.values = values
+  }
+}
