@@ -19,6 +19,7 @@ const common = {
   minifySyntax: true,
   minifyWhitespace: true,
   keepNames: true,
+  charset: 'utf8',
   sourcemap: 'external',
   legalComments: 'none',
   logLevel: 'warning',

@@ -45,7 +45,7 @@ export interface Terminal {
   warn(text: string): void
   paint(style: Style, text: string): string
   /** Rows in columns under `titles`; one line per cell where the screen is too narrow for that. */
-  table(titles: readonly string[], rows: readonly (readonly Cell[])[]): void
+  table(titles: readonly string[], rows: readonly (readonly Cell[])[]): Promise<void>
   /** One NDJSON line on stdout with `--json`, nothing without. */
   event(name: string, members: Readonly<Record<string, unknown>>): void
   /** The last line with `--json`: `{"event":"result","ok":true,…}`. Nothing without. */

@@ -35,7 +35,7 @@ async function handOver({ terminal }: Context, demo: RunningDemo): Promise<void>
 async function showPage({ terminal }: Context, visitor: Context, when: 'before' | 'after'): Promise<void> {
   const overview = await visitor.api.call(readOverview, {})
   terminal.say(`\n${terminal.t(`demo.${when}`)}`)
-  showOverview(overview, terminal, visitor.api.origin)
+  await showOverview(overview, terminal, visitor.api.origin)
   terminal.event('progress', { page: when, ...overview })
 }
 

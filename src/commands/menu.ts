@@ -56,7 +56,7 @@ export async function run(context: Context): Promise<void> {
   if (api.sessionSecret === undefined) await (await import('./login.ts')).run(context, { username: undefined })
   for (;;) {
     const overview = await api.call(readOverview, {})
-    showOverview(overview, terminal, api.origin)
+    await showOverview(overview, terminal, api.origin)
     const step = await terminal.select<Step | undefined>(terminal.t('menu.choose'), stepsOf(context, overview))
     if (step === undefined) return
     try {

@@ -2,7 +2,7 @@ import type { SystemContext, Terminal } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { PromptOptions } from './prompts.ts'
 import { layOutTable } from './table.ts'
-import { wrapText } from './text-width.ts'
+import { prepareWidths, wrapText } from './text-width.ts'
 
 export interface TerminalOptions {
   readonly system: Pick<SystemContext, 'env' | 'stdin' | 'stdout' | 'stderr' | 'platform'>
@@ -51,6 +51,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
   async function showQr(payload: string, beside: readonly string[]): Promise<void> {
     const { drawQr, isUtf8, layOutQr, placeText } = await import('./qr.ts')
     const text = [...beside, t('qr.payload', { payload })]
+    await prepareWidths(text)
     if (!words.isTTY || !isUtf8(system.env, system.platform)) {
       for (const each of [t('qr.no_terminal'), ...text]) write(each)
       return
@@ -83,7 +84,10 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
       if (!quiet) write(text)
     },
     warn: text => void stderr.write(`${text}\n`),
-    table: (titles, rows) => write(layOutTable(titles, rows, columns(), paint).join('\n')),
+    async table(titles, rows) {
+      await prepareWidths([...titles, ...rows.flatMap(row => row.map(cell => cell.text))])
+      write(layOutTable(titles, rows, columns(), paint).join('\n'))
+    },
     event: (name, members) => line({ event: name, ...members }),
     result: members => line({ event: 'result', ok: true, ...members }),
     qr: showQr,
