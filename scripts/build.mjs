@@ -18,7 +18,6 @@ const common = {
   target: 'node20',
   minifySyntax: true,
   minifyWhitespace: true,
-  keepNames: true,
   charset: 'utf8',
   sourcemap: 'external',
   legalComments: 'none',
