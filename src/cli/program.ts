@@ -141,7 +141,8 @@ function commandsNamed(argv: readonly string[]): readonly CommandSpec[] {
   return named.length > 0 && !asksForHelp(argv) ? named : commands
 }
 
-const asksForHelp = (argv: readonly string[]): boolean => argv.some(word => /^(?:--help|-[a-zA-Z]*h[a-zA-Z]*)$/.test(word))
+const asksForHelp = (argv: readonly string[]): boolean =>
+  argv.some(word => /^(?:--help|-[a-zA-Z]*h[a-zA-Z]*)$/.test(word))
 
 /**
  * What a command line asks for.

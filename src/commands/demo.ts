@@ -8,9 +8,13 @@ import { showOverview } from './status.ts'
 /** Hands the security page to the person; the messages that the server sends appear as they arrive. */
 async function handOver({ terminal }: Context, demo: RunningDemo): Promise<void> {
   const { t } = terminal
+  terminal.say(t('demo.banner', { server: demo.origin, ...demo.account }))
+  const visitor = await demo.context({ answers: { password: async () => demo.account.password }, verify: ['password'] })
+  await (await import('./login.ts')).run(visitor, { username: demo.account.username })
   const context = await demo.context({
     answers: { username: async () => demo.account.username },
     async onEvent(name, { item, payload, secret }) {
+      if (name === 'step_up') terminal.note(t('demo.password_is', { password: demo.account.password }))
       if (name !== 'qr') return
       if (item === 'totp') terminal.note(t('demo.app_code', { code: await demo.totpCode(String(secret), 0) }))
       if (item !== 'wechat') return
@@ -21,7 +25,6 @@ async function handOver({ terminal }: Context, demo: RunningDemo): Promise<void>
       )
     },
   })
-  terminal.say(t('demo.banner', { server: demo.origin, ...demo.account }))
   const tell = ({ to, text }: DemoMessage) => terminal.say(t('demo.message', { to, text }))
   const stopWatching = demo.watch(tell)
   try {

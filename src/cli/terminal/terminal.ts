@@ -2,7 +2,7 @@ import type { SystemContext, Terminal } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { PromptOptions } from './prompts.ts'
 import { layOutTable } from './table.ts'
-import { prepareWidths, wrapText } from './text-width.ts'
+import { prepareWidths, wrapIndented, wrapText } from './text-width.ts'
 
 export interface TerminalOptions {
   readonly system: Pick<SystemContext, 'env' | 'stdin' | 'stdout' | 'stderr' | 'platform'>
@@ -34,6 +34,11 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
   const paint = colour ? (await import('./paint.ts')).createPaint() : (_style: unknown, text: string) => text
   const columns = () => words.columns || 80
   const write = (text: string) => void words.write(`${text}\n`)
+  /** Whole words on every line of a screen; elsewhere lines are as long as they are. */
+  const writeOn = (stream: NodeJS.WriteStream, text: string) => {
+    const lines = stream.isTTY ? text.split('\n').flatMap(each => wrapIndented(each, stream.columns || 80)) : [text]
+    stream.write(`${lines.join('\n')}\n`)
+  }
   const line = (members: Readonly<Record<string, unknown>>) => {
     if (json) stdout.write(`${JSON.stringify(members)}\n`)
   }
@@ -79,11 +84,11 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     },
     t,
     paint,
-    say: write,
+    say: text => writeOn(words, text),
     note: text => {
-      if (!quiet) write(text)
+      if (!quiet) writeOn(words, text)
     },
-    warn: text => void stderr.write(`${text}\n`),
+    warn: text => writeOn(stderr, text),
     async table(titles, rows) {
       await prepareWidths([...titles, ...rows.flatMap(row => row.map(cell => cell.text))])
       write(layOutTable(titles, rows, columns(), paint).join('\n'))

@@ -53,3 +53,10 @@ export function wrapText(text: string, width: number): string[] {
   if (line.trim()) lines.push(line.trimEnd())
   return lines.length > 0 ? lines : ['']
 }
+
+/** As `wrapText`, with every line indented as the first is. A text with colour codes stays as it is. */
+export function wrapIndented(text: string, width: number): string[] {
+  if (text.includes('\u001b') || widthOf(text) <= width) return [text]
+  const indent = /^ */.exec(text)?.[0] ?? ''
+  return wrapText(text.slice(indent.length), width - indent.length).map(line => indent + line)
+}
