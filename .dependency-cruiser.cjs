@@ -45,9 +45,10 @@ const onlyIn = {
   kysely: '^src/server/store/',
   'better-sqlite3': '^src/server/store/',
   argon2: '^src/server/domain/passwords/',
+  '@zxcvbn-ts/language-common': '^src/server/domain/passwords/',
   fastify: '^src/server/',
   '@fastify': '^src/server/',
-  nodemailer: '^src/server/providers/',
+
   'fido2-lib': '^src/server/domain/webauthn/',
   typebox: '^src/(contract|server)/',
 }
@@ -116,6 +117,8 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
+    // A package is known by its place in node_modules, also where that folder is a link.
+    preserveSymlinks: true,
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'require', 'node', 'default', 'types'],

@@ -21,10 +21,7 @@ export const beginPhoneBinding = defineOperation({
   summary: 'Send a code to the new number.',
   access: 'session',
   stepUp: 'phone.bind',
-  body: Type.Object(
-    { phone_number: Type.String({ minLength: 1, maxLength: 64 }) },
-    { additionalProperties: false },
-  ),
+  body: Type.Object({ phone_number: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
   problems: ['phone_number_invalid', 'already_bound', 'throttled'],
@@ -37,10 +34,7 @@ export const beginEmailBinding = defineOperation({
   summary: 'Send a code to the new address.',
   access: 'session',
   stepUp: 'email.bind',
-  body: Type.Object(
-    { email_address: Type.String({ minLength: 1, maxLength: 320 }) },
-    { additionalProperties: false },
-  ),
+  body: Type.Object({ email_address: Type.String({ minLength: 1, maxLength: 320 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
   problems: ['email_address_invalid', 'already_bound', 'throttled'],
@@ -115,7 +109,7 @@ export const beginWeChatBinding = defineOperation({
   stepUp: 'wechat.bind',
   status: 201,
   answer: Type.Object({ binding_id: Id, expires_at: Time, qr: WeChatQr }),
-  problems: ['wechat_unavailable', 'wechat_not_configured', 'throttled'],
+  problems: ['wechat_unavailable', 'wechat_misconfigured', 'wechat_not_configured', 'throttled'],
 })
 
 export const readWeChatBinding = defineOperation({
@@ -149,7 +143,7 @@ export const renewWeChatQr = defineOperation({
   params: BindingParams,
   status: 200,
   answer: Type.Object({ qr: WeChatQr }),
-  problems: ['binding_expired', 'wechat_unavailable', 'throttled'],
+  problems: ['binding_expired', 'wechat_unavailable', 'wechat_misconfigured', 'wechat_not_configured', 'throttled'],
 })
 
 export const beginWebAuthnBinding = defineOperation({

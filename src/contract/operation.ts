@@ -32,12 +32,8 @@ export interface Operation {
 /** Gives an operation its literal type; the identity at run time. */
 export const defineOperation = <const O extends Operation>(operation: O): O => operation
 
-type Part<O extends Operation, K extends 'params' | 'query' | 'body' | 'answer'> = O extends Record<
-  K,
-  infer S extends TSchema
->
-  ? Static<S>
-  : undefined
+type Part<O extends Operation, K extends 'params' | 'query' | 'body' | 'answer'> =
+  O extends Record<K, infer S extends TSchema> ? Static<S> : undefined
 
 export type ParamsOf<O extends Operation> = Part<O, 'params'>
 export type QueryOf<O extends Operation> = Part<O, 'query'>

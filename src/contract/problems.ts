@@ -54,6 +54,7 @@ export const problems = {
   busy: { status: 503, title: 'The server is busy.' },
   wechat_unavailable: { status: 502, title: 'WeChat does not answer.' },
   wechat_not_configured: { status: 409, title: 'This server is not connected to WeChat.' },
+  wechat_misconfigured: { status: 502, title: 'WeChat refuses this server: its administrator must act.' },
   internal_error: { status: 500, title: 'The server failed.' },
   ...webauthnProblems,
 } as const satisfies Record<string, { status: number; title: string }>
@@ -63,5 +64,13 @@ export type ProblemCode = keyof typeof problems
 export const isProblemCode = (text: string): text is ProblemCode => Object.hasOwn(problems, text)
 
 /** Why an operation that needs a proof did not accept the one it was given. */
-export const proofRefusals = ['missing', 'unknown', 'expired', 'used', 'other_operation', 'other_session', 'other_value'] as const
+export const proofRefusals = [
+  'missing',
+  'unknown',
+  'expired',
+  'used',
+  'other_operation',
+  'other_session',
+  'other_value',
+] as const
 export type ProofRefusal = (typeof proofRefusals)[number]

@@ -1,8 +1,9 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
-import { type GetAssertionParameters, type GetAssertionResult, getAssertion } from './ctap2/get-assertion.ts'
+import type { GetAssertionParameters, GetAssertionResult } from './ctap2/get-assertion.ts'
 import { type AuthenticatorInfo, getInfo } from './ctap2/get-info.ts'
-import { type MakeCredentialParameters, type MakeCredentialResult, makeCredential } from './ctap2/make-credential.ts'
+import type { MakeCredentialParameters, MakeCredentialResult } from './ctap2/make-credential.ts'
+import { getAssertionAmong, makeCredentialUnless } from './ctap2/preflight.ts'
 import { type Channel, type ChannelTimings, openChannel, speaksCbor } from './ctaphid/channel.ts'
 import { keepalive } from './ctaphid/constants.ts'
 import type { HidDevice } from './device.ts'
@@ -56,11 +57,11 @@ class Ctap2Authenticator implements Authenticator {
   }
 
   makeCredential(parameters: MakeCredentialParameters, options: CeremonyOptions = {}): Promise<MakeCredentialResult> {
-    return makeCredential(this.channel, parameters, this.commandOptions(options))
+    return makeCredentialUnless(this.channel, parameters, this.info, this.commandOptions(options))
   }
 
   getAssertion(parameters: GetAssertionParameters, options: CeremonyOptions = {}): Promise<GetAssertionResult> {
-    return getAssertion(this.channel, parameters, this.commandOptions(options))
+    return getAssertionAmong(this.channel, parameters, this.info, this.commandOptions(options))
   }
 
   close(): Promise<void> {

@@ -46,6 +46,8 @@ export interface CtapErrorDetails {
   readonly device?: string
   /** The line that, in a file under /etc/udev/rules.d, lets the person open this key. */
   readonly udevRule?: string
+  /** The shared library that node-hid needs and the system lacks, such as `libusb-1.0.so.0`. */
+  readonly missingLibrary?: string
   /** The CTAP status byte that the key answered, and its name in the specification. */
   readonly status?: number
   readonly statusName?: string

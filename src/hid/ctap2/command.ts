@@ -14,6 +14,9 @@ export const ctap2Command = { makeCredential: 0x01, getAssertion: 0x02, getInfo:
 /** Section 6.4: what a key takes at least, when its getInfo does not say. */
 export const defaultMaxMessageSize = 1024
 
+/** How long the request with these parameters is, in bytes, command byte included. */
+export const encodedSize = (parameters: CborMap): number => 1 + encodeCbor(parameters).length
+
 /**
  * Sends a CTAP2 command and gives the map that the key answers, an empty one where it answers none. Keys in use do not
  * all sort their keys, so the answer's CBOR need not be canonical; a key given twice is refused all the same.

@@ -52,6 +52,18 @@ function credentialId(answer: CborMap, allowList: readonly CredentialDescriptor[
   throw malformed('an assertion without its credential')
 }
 
+/** The request's map. */
+export const assertionRequest = (parameters: GetAssertionParameters): CborMap =>
+  presentEntries([
+    [0x01, parameters.rpId],
+    [0x02, parameters.clientDataHash],
+    [0x03, descriptors(parameters.allowList)],
+    [0x04, parameters.extensions],
+    [0x05, optionsMap(parameters.options)],
+    [0x06, parameters.pinUvAuth?.pinUvAuthParam],
+    [0x07, parameters.pinUvAuth?.pinUvAuthProtocol],
+  ])
+
 /**
  * Signs with a credential. The key blinks and waits for a touch, unless `options.up` is false.
  * @throws {CtapError} `key_no_credentials`, `key_denied`, `key_timeout`, `key_cancelled`, `key_pin_required` …
@@ -61,20 +73,10 @@ export async function getAssertion(
   parameters: GetAssertionParameters,
   options: CommandOptions = {},
 ): Promise<GetAssertionResult> {
-  const { allowList = [], pinUvAuth } = parameters
-  const request = presentEntries([
-    [0x01, parameters.rpId],
-    [0x02, parameters.clientDataHash],
-    [0x03, descriptors(allowList)],
-    [0x04, parameters.extensions],
-    [0x05, optionsMap(parameters.options)],
-    [0x06, pinUvAuth?.pinUvAuthParam],
-    [0x07, pinUvAuth?.pinUvAuthProtocol],
-  ])
-  const answer = await callCtap2(channel, ctap2Command.getAssertion, request, options)
+  const answer = await callCtap2(channel, ctap2Command.getAssertion, assertionRequest(parameters), options)
   const user = answer.get(0x04)
   return {
-    credentialId: credentialId(answer, allowList),
+    credentialId: credentialId(answer, parameters.allowList ?? []),
     authData: requiredBytes(answer, 0x02),
     signature: requiredBytes(answer, 0x03),
     userHandle: user instanceof Map ? optionalBytes(user, 'id') : undefined,

@@ -39,17 +39,10 @@ export interface MakeCredentialResult {
   readonly attStmt: CborMap
 }
 
-/**
- * Makes a credential. The key blinks and waits for a touch.
- * @throws {CtapError} `key_excluded`, `key_denied`, `key_timeout`, `key_cancelled`, `key_pin_required`, `key_full` …
- */
-export async function makeCredential(
-  channel: Channel,
-  parameters: MakeCredentialParameters,
-  options: CommandOptions = {},
-): Promise<MakeCredentialResult> {
+/** The request's map. */
+export function credentialRequest(parameters: MakeCredentialParameters): CborMap {
   const { rp, user, pinUvAuth } = parameters
-  const request = presentEntries([
+  return presentEntries([
     [0x01, parameters.clientDataHash],
     [
       0x02,
@@ -81,7 +74,18 @@ export async function makeCredential(
     [0x08, pinUvAuth?.pinUvAuthParam],
     [0x09, pinUvAuth?.pinUvAuthProtocol],
   ])
-  const answer = await callCtap2(channel, ctap2Command.makeCredential, request, options)
+}
+
+/**
+ * Makes a credential. The key blinks and waits for a touch.
+ * @throws {CtapError} `key_excluded`, `key_denied`, `key_timeout`, `key_cancelled`, `key_pin_required`, `key_full` …
+ */
+export async function makeCredential(
+  channel: Channel,
+  parameters: MakeCredentialParameters,
+  options: CommandOptions = {},
+): Promise<MakeCredentialResult> {
+  const answer = await callCtap2(channel, ctap2Command.makeCredential, credentialRequest(parameters), options)
   const fmt = answer.get(0x01)
   const attStmt = answer.get(0x03) ?? new Map()
   if (typeof fmt !== 'string') throw malformed('a credential without an attestation format')

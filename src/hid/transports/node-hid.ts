@@ -76,6 +76,12 @@ class NodeHidDevice implements HidDevice {
 const unplugged = (product: string, cause: unknown) =>
   new CtapError('key_unplugged', `${product} is no longer plugged in`, { device: product }, { cause })
 
+function hidUnavailable(cause: unknown): CtapError {
+  const [missingLibrary] = /\blib[\w.-]+\.so[\d.]*/.exec(cause instanceof Error ? cause.message : '') ?? []
+  const message = `cannot list HID devices${missingLibrary ? `: ${missingLibrary} is missing` : ''}`
+  return new CtapError('key_hid_unavailable', message, missingLibrary ? { missingLibrary } : {}, { cause })
+}
+
 function openFailure(device: Device, product: string, platform: NodeJS.Platform, cause: unknown): CtapError {
   const text = cause instanceof Error ? cause.message : String(cause)
   if (platform === 'win32') {
@@ -108,7 +114,7 @@ export function nodeHidTransport(
       const nodeHid = await load()
       return { nodeHid, devices: await nodeHid.devicesAsync() }
     } catch (error) {
-      throw new CtapError('key_hid_unavailable', 'cannot list HID devices on this system', {}, { cause: error })
+      throw hidUnavailable(error)
     }
   }
 
@@ -117,7 +123,7 @@ export function nodeHidTransport(
     const byPath = new Map<string, HidDeviceListing>()
     for (const device of devices) {
       const { path } = device
-      if (path === undefined || device.usagePage !== fidoUsagePage || byPath.has(path)) continue
+      if (path === undefined || device.usagePage !== fidoUsagePage) continue
       const product = productName(device)
       const open = async () => {
         const handle = await nodeHid.HIDAsync.open(path).catch(error => {

@@ -9,14 +9,13 @@ import type { Random } from '../../lib/random.ts'
 import { type AttestationKey, makeAttestationKey } from './attestation.ts'
 import { CredentialStore, type StoredCredential } from './credentials.ts'
 import { coseKey, generateEs256Key, signEs256 } from './es256.ts'
-import { readGetAssertion, readMakeCredential, StatusError, status } from './requests.ts'
+import { limits, readGetAssertion, readMakeCredential, StatusError, status } from './requests.ts'
 import type { TouchOutcome } from './touch.ts'
 
 /** The model: 16 bytes. */
 export const softwareKeyAaguid: Uint8Array = utf8('hufu-softwarekey')
 
 const es256 = -7
-const credentialIdLength = 32
 const flag = { userPresent: 0x01, attested: 0x40 } as const
 const command = {
   makeCredential: 0x01,
@@ -85,6 +84,7 @@ export class SoftwareAuthenticator {
   /** The answer to a request: a status byte and, if that is 0x00, the CBOR map of the command, if it has one. */
   async answer(request: Uint8Array, ask: AskForTouch): Promise<Uint8Array> {
     try {
+      if (request.length > limits.request) throw new StatusError(status.requestTooLarge)
       const map = await this.run(request[0], request.subarray(1), ask)
       return concatBytes(Uint8Array.of(status.ok), map ? encodeCbor(map) : new Uint8Array())
     } catch (error) {
@@ -124,9 +124,9 @@ export class SoftwareAuthenticator {
           ['plat', false],
         ]),
       ],
-      [0x05, 2048],
-      [0x07, 16],
-      [0x08, credentialIdLength],
+      [0x05, limits.request],
+      [0x07, limits.credentialsInList],
+      [0x08, limits.credentialId],
       [0x09, ['usb']],
       [
         0x0a,
@@ -153,7 +153,7 @@ export class SoftwareAuthenticator {
     await touched(ask)
     if (this.credentials.size >= this.capacity) throw new StatusError(status.storeFull)
     const credential: StoredCredential = {
-      id: this.random.bytes(credentialIdLength),
+      id: this.random.bytes(limits.credentialId),
       rpId: request.rpId,
       key: generateEs256Key(this.random),
       user: request.user,

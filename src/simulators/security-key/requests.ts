@@ -8,6 +8,7 @@ export const status = {
   unexpectedType: 0x11,
   invalidCbor: 0x12,
   missingParameter: 0x14,
+  limitExceeded: 0x15,
   excluded: 0x19,
   unsupportedAlgorithm: 0x26,
   denied: 0x27,
@@ -18,6 +19,7 @@ export const status = {
   userActionTimeout: 0x2f,
   notAllowed: 0x30,
   pinNotSet: 0x35,
+  requestTooLarge: 0x39,
 } as const
 
 /** Thrown to answer with a status alone. */
@@ -48,6 +50,9 @@ export interface GetAssertionRequest {
   readonly options: ReadonlyMap<string, boolean>
   readonly pinUvAuthParam: Uint8Array | undefined
 }
+
+/** What getInfo says of this key: bytes of a request, credentials in a list, bytes of a credential id. */
+export const limits = { request: 2048, credentialsInList: 16, credentialId: 32 } as const
 
 const hashLength = 32
 
@@ -85,9 +90,12 @@ function asHash(value: CborValue): Uint8Array {
 }
 
 function credentialIds(value: CborValue): Uint8Array[] {
-  return asArray(value).flatMap(item => {
+  const list = asArray(value)
+  if (list.length > limits.credentialsInList) throw new StatusError(status.limitExceeded)
+  return list.flatMap(item => {
     const descriptor = asMap(item)
     const id = asBytes(required(descriptor.get('id')))
+    if (id.length > limits.credentialId) throw new StatusError(status.limitExceeded)
     return asText(required(descriptor.get('type'))) === 'public-key' ? [id] : []
   })
 }

@@ -159,7 +159,9 @@ describe('a call', () => {
         await clock.sleep(50)
       }
     }
+    const begun = clock.now()
     expect(await codeOf(channel.call(command.cbor, none))).toBe('key_silent')
+    expect(clock.now() - begun).toBe(defaultTimings.silence)
   })
 
   test.each<[string, KeyErrorCode, () => Uint8Array[]]>([

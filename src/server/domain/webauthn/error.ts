@@ -1,4 +1,4 @@
-import { type WebAuthnProblemCode, webauthnProblems } from '../../../contract/webauthn.ts'
+import { type WebAuthnProblemCode, webauthnProblems } from '../../../contract/webauthn-problems.ts'
 
 /** A registration or an assertion is refused; `code` says why. */
 export class WebAuthnError extends Error {

@@ -1,0 +1,110 @@
+// https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-errata-20220621.html
+// Sections 6.1.2 and 6.2.2 with getInfo's limits (section 6.4): a list that is longer than the key takes is asked about
+// in parts, without a touch ("pre-flight"), and the request itself then names the credential that the key has.
+
+import type { Channel } from '../ctaphid/channel.ts'
+import { CtapError, isCtapError } from '../errors.ts'
+import { encodedSize } from './command.ts'
+import type { CommandOptions, CredentialDescriptor } from './credentials.ts'
+import {
+  assertionRequest,
+  type GetAssertionParameters,
+  type GetAssertionResult,
+  getAssertion,
+} from './get-assertion.ts'
+import type { AuthenticatorInfo } from './get-info.ts'
+import {
+  credentialRequest,
+  type MakeCredentialParameters,
+  type MakeCredentialResult,
+  makeCredential,
+} from './make-credential.ts'
+
+type Limits = Pick<AuthenticatorInfo, 'maxMsgSize' | 'maxCredentialCountInList' | 'maxCredentialIdLength'>
+
+const hashLength = 32
+type List = readonly CredentialDescriptor[]
+
+/** Only ids that the key can have made: it answers longer ones with an error, for the whole list. */
+const possible = (list: List, { maxCredentialIdLength = Number.POSITIVE_INFINITY }: Limits): List =>
+  list.filter(({ id }) => id.length <= maxCredentialIdLength)
+
+/** `list` in parts, each as long as can be while `fits` says that the request stays short enough. */
+function parts(list: List, limits: Limits, fits: (part: List) => boolean): List[] {
+  const most = limits.maxCredentialCountInList ?? Number.POSITIVE_INFINITY
+  const found: CredentialDescriptor[][] = []
+  let part: CredentialDescriptor[] = []
+  for (const descriptor of list) {
+    if (part.length > 0 && (part.length >= most || !fits([...part, descriptor]))) {
+      found.push(part)
+      part = []
+    }
+    part.push(descriptor)
+  }
+  return part.length > 0 ? [...found, part] : found
+}
+
+/** The first of `list` that the key has, if any. Nobody needs to touch it. */
+async function firstKnown(
+  channel: Channel,
+  list: List,
+  parameters: Pick<GetAssertionParameters, 'rpId' | 'clientDataHash' | 'pinUvAuth'>,
+  limits: Limits,
+  options: CommandOptions,
+): Promise<CredentialDescriptor | undefined> {
+  // What is signed here without a touch is over nothing that a server asked for, unless a PIN's proof is bound to that.
+  const clientDataHash = parameters.pinUvAuth ? parameters.clientDataHash : new Uint8Array(hashLength)
+  const question = { ...parameters, clientDataHash, options: { up: false } }
+  const request = (allowList: List): GetAssertionParameters => ({ ...question, allowList })
+  const fits = (part: List) => encodedSize(assertionRequest(request(part))) <= limits.maxMsgSize
+  for (const part of parts(list, limits, fits)) {
+    try {
+      const { credentialId } = await getAssertion(channel, request(part), options)
+      return { id: credentialId }
+    } catch (error) {
+      if (!isCtapError(error, 'key_no_credentials')) throw error
+    }
+  }
+  return undefined
+}
+
+const isWithin = (list: List, limits: Limits, size: number) =>
+  size <= limits.maxMsgSize && list.length <= (limits.maxCredentialCountInList ?? Number.POSITIVE_INFINITY)
+
+/** {@link getAssertion}, with an allow list of any length. */
+export async function getAssertionAmong(
+  channel: Channel,
+  parameters: GetAssertionParameters,
+  limits: Limits,
+  options: CommandOptions,
+): Promise<GetAssertionResult> {
+  const { allowList = [] } = parameters
+  if (allowList.length === 0) return getAssertion(channel, parameters, options)
+  const list = possible(allowList, limits)
+  // Without a list the key would offer any credential that it keeps for the site: that was not asked for.
+  const none = () => new CtapError('key_no_credentials', 'the security key has none of these credentials')
+  if (list.length === 0) throw none()
+  const request = { ...parameters, allowList: list }
+  if (isWithin(list, limits, encodedSize(assertionRequest(request)))) return getAssertion(channel, request, options)
+  const known = await firstKnown(channel, list, parameters, limits, withoutTouch(options))
+  if (!known) throw none()
+  return getAssertion(channel, { ...parameters, allowList: [known] }, options)
+}
+
+/** {@link makeCredential}, with an exclude list of any length. */
+export async function makeCredentialUnless(
+  channel: Channel,
+  parameters: MakeCredentialParameters,
+  limits: Limits,
+  options: CommandOptions,
+): Promise<MakeCredentialResult> {
+  const list = possible(parameters.excludeList ?? [], limits)
+  const request = { ...parameters, excludeList: list }
+  if (isWithin(list, limits, encodedSize(credentialRequest(request)))) return makeCredential(channel, request, options)
+  const { rp, clientDataHash, pinUvAuth } = parameters
+  const query = { rpId: rp.id, clientDataHash, pinUvAuth }
+  const known = await firstKnown(channel, list, query, limits, withoutTouch(options))
+  return makeCredential(channel, { ...parameters, excludeList: known ? [known] : [] }, options)
+}
+
+const withoutTouch = (options: CommandOptions): CommandOptions => ({ ...options, onKeepalive: undefined })

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Errors } from 'typebox/schema'
+import * as Type from 'typebox/type'
+import { defaultPolicy, type Policy } from './domain/domain.ts'
+
+/** The configuration file: JSON. Secrets are not in it; they come from files of their own or the environment. */
+const ConfigFile = Type.Object(
+  {
+    listen: Type.Optional(
+      Type.Object(
+        { host: Type.Optional(Type.String()), port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })) },
+        { additionalProperties: false },
+      ),
+    ),
+    /** `sqlite:PATH`. */
+    database: Type.Optional(Type.String({ pattern: '^sqlite:.+' })),
+    /** Where people reach this server: `https://accounts.example.org`. */
+    origin: Type.Optional(Type.String()),
+    /** The RP ID of security keys: the origin's host, or a domain above it. It can't be changed later. */
+    rp_id: Type.Optional(Type.String()),
+    service_name: Type.Optional(Type.String({ minLength: 1, maxLength: 16 })),
+    minimum_password_length: Type.Optional(Type.Integer({ minimum: 6, maximum: 64 })),
+    trusted_proxies: Type.Optional(Type.Array(Type.String())),
+    log_level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
+    hash_concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+    hash_queue: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+    wechat: Type.Optional(
+      Type.Object(
+        { app_id: Type.String({ minLength: 1 }), base_url: Type.Optional(Type.String()) },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export interface WeChatConfig {
+  readonly appId: string
+  readonly appSecret: string
+  readonly token: string
+  readonly encodingAesKey: string
+  readonly previousEncodingAesKey: string | undefined
+  readonly baseUrl: string | undefined
+}
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly databasePath: string
+  /** Where the 32-byte key lies, or its base64url text itself. */
+  readonly secretKey: { readonly file: string } | { readonly text: string }
+  readonly trustedProxies: readonly string[]
+  readonly logLevel: string
+  readonly hashConcurrency: number
+  readonly hashQueue: number
+  readonly policy: Policy
+  readonly wechat: WeChatConfig | undefined
+}
+
+/** A mistake in the configuration: what is wrong, where, and what it should be. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'ConfigError'
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** A secret from `NAME`, or from the file that `NAME_FILE` names. */
+function secretFrom(env: Environment, name: string): string | undefined {
+  const file = env[`${name}_FILE`]
+  if (file === undefined) return env[name]
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new ConfigError(`${name}_FILE: ${file} can't be read (${error instanceof Error ? error.message : error}).`)
+  }
+}
+
+function requiredSecret(env: Environment, name: string): string {
+  const value = secretFrom(env, name)
+  if (!value) throw new ConfigError(`WeChat is configured, but ${name} is missing. Set ${name} or ${name}_FILE.`)
+  return value
+}
+
+function readFile(path: string): Type.Static<typeof ConfigFile> {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new ConfigError(`${path} is no JSON that can be read: ${error instanceof Error ? error.message : error}`)
+  }
+  const [valid, errors] = Errors(ConfigFile, parsed)
+  if (!valid) {
+    const places = errors.slice(0, 8).map(({ instancePath, message }) => `${instancePath || '/'} ${message}`)
+    throw new ConfigError(`${path} is not a hufud configuration: ${places.join('; ')}. See docs/operations.md.`)
+  }
+  return parsed as Type.Static<typeof ConfigFile>
+}
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127\./.test(host)
+
+/** Checks the public origin and the RP ID (WebAuthn section 5.1.2: a registrable suffix of the host, no address). */
+function checkOrigin(origin: string, rpId: string): void {
+  const url = URL.canParse(origin) ? new URL(origin) : undefined
+  if (!url || url.origin !== origin || !/^https?:$/.test(url.protocol)) {
+    throw new ConfigError(
+      `origin: ${origin} is no origin. Give scheme, host and port alone: https://accounts.example.org`,
+    )
+  }
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    throw new ConfigError(`origin: ${origin} is not https. Plain http is for this machine alone.`)
+  }
+  const suffix = url.hostname === rpId || url.hostname.endsWith(`.${rpId}`)
+  if (!suffix || isIP(rpId) !== 0) {
+    throw new ConfigError(`rp_id: ${rpId} is not the origin's host ${url.hostname} or a domain above it.`)
+  }
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(.+):(\d{1,5})$/.exec(text)
+  if (!match?.[1] || !match[2]) throw new ConfigError(`HUFUD_LISTEN: ${text} is not HOST:PORT.`)
+  return { host: match[1], port: Number(match[2]) }
+}
+
+/**
+ * The configuration: options before environment before file before defaults.
+ * @throws {ConfigError}
+ */
+export function loadConfig(
+  options: { config?: string | undefined; database?: string | undefined },
+  env: Environment,
+): Config {
+  const configFile = options.config ?? env.HUFUD_CONFIG
+  const file = configFile === undefined ? {} : readFile(configFile)
+  const home = env.XDG_DATA_HOME ?? join(env.HOME ?? homedir(), '.local', 'share')
+  const database =
+    options.database ?? env.HUFUD_DATABASE ?? file.database ?? `sqlite:${join(home, 'hufud', 'hufud.db')}`
+  if (!database.startsWith('sqlite:') || database.length === 'sqlite:'.length) {
+    throw new ConfigError(`database: ${database.split(':')[0]}: is not supported. Give sqlite:PATH.`)
+  }
+  const databasePath = database.slice('sqlite:'.length)
+  const listen = {
+    host: '127.0.0.1',
+    port: 8420,
+    ...file.listen,
+    ...(env.HUFUD_LISTEN ? parseListen(env.HUFUD_LISTEN) : {}),
+  }
+  const origin = env.HUFUD_ORIGIN ?? file.origin ?? `http://localhost:${listen.port}`
+  const rpId = file.rp_id ?? new URL(URL.canParse(origin) ? origin : 'http://invalid').hostname
+  checkOrigin(origin, rpId)
+  const keyText = env.HUFUD_SECRET_KEY
+  return {
+    ...listen,
+    databasePath,
+    secretKey: keyText ? { text: keyText } : { file: env.HUFUD_SECRET_KEY_FILE ?? `${databasePath}.key` },
+    trustedProxies: file.trusted_proxies ?? [],
+    logLevel: env.HUFUD_LOG_LEVEL ?? file.log_level ?? 'info',
+    hashConcurrency: file.hash_concurrency ?? 0,
+    hashQueue: file.hash_queue ?? 64,
+    policy: {
+      ...defaultPolicy,
+      origins: [origin],
+      rpId,
+      ...(file.service_name ? { serviceName: file.service_name } : {}),
+      ...(file.minimum_password_length ? { minimumPasswordLength: file.minimum_password_length } : {}),
+    },
+    wechat: file.wechat && {
+      appId: file.wechat.app_id,
+      baseUrl: file.wechat.base_url,
+      appSecret: requiredSecret(env, 'HUFUD_WECHAT_APP_SECRET'),
+      token: requiredSecret(env, 'HUFUD_WECHAT_TOKEN'),
+      encodingAesKey: requiredSecret(env, 'HUFUD_WECHAT_AES_KEY'),
+      previousEncodingAesKey: secretFrom(env, 'HUFUD_WECHAT_PREVIOUS_AES_KEY'),
+    },
+  }
+}

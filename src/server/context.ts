@@ -1,0 +1,26 @@
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
+
+/** What the system gives a program. Read here and nowhere else. */
+export interface SystemContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly env: Readonly<Record<string, string | undefined>>
+  stdout(text: string): void
+  stderr(text: string): void
+  /** Aborts on the first SIGINT or SIGTERM. */
+  readonly stop: AbortSignal
+}
+
+export function systemContext(): SystemContext {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    env: process.env,
+    stdout: text => process.stdout.write(text),
+    stderr: text => process.stderr.write(text),
+    stop: stop.signal,
+  }
+}

@@ -1,0 +1,118 @@
+import type { CodeSent } from '../../../contract/schemas.ts'
+import type { AccountsTable, BindingsTable } from '../../store/schema.ts'
+import { recordChange } from '../change.ts'
+import { parseEmailAddress, parsePhoneNumber } from '../contacts.ts'
+import type { Domain, Member } from '../domain.ts'
+import { maskContact } from '../masks.ts'
+import type { Channel } from '../ports/store.ts'
+import { Refusal } from '../refusal.ts'
+import type { StepUps } from '../step-up.ts'
+import { type CodeSubject, judgeCode, sendCode } from '../verification/one-time-code.ts'
+import { findOpenBinding, finishPending, insertPending } from './pending-binding.ts'
+
+export interface Bound {
+  readonly item: 'phone' | 'email' | 'totp' | 'wechat' | 'webauthn'
+  readonly value: string | null
+  readonly replaced: boolean
+}
+
+/** Phone and email: the new one is proven by a code sent to it. */
+export interface ContactBindings {
+  begin(
+    member: Member,
+    proof: string | undefined,
+    channel: Channel,
+    typed: string,
+  ): Promise<{ binding_id: string; code: CodeSent }>
+  resend(member: Member, bindingId: string): Promise<{ binding_id: string; code: CodeSent }>
+  finish(member: Member, binding: BindingsTable & { item: Channel }, code: string): Promise<Bound>
+}
+
+const keyOf = (channel: Channel, value: string): string => (channel === 'phone' ? value : parseEmailAddress(value).key)
+
+const boundKey = (account: AccountsTable, channel: Channel): string | null =>
+  channel === 'phone' ? account.phone_number : account.email_key
+
+export function createContactBindings(domain: Domain, stepUps: StepUps): ContactBindings {
+  const { store, clock, outbox, policy } = domain
+
+  const subjectOf = (binding: BindingsTable, channel: Channel): CodeSubject => ({
+    purpose: 'bind',
+    id: binding.id,
+    accountId: binding.account_id,
+    accountKey: binding.account_id,
+    channel,
+    destination: binding.value,
+  })
+
+  return {
+    async begin(member, proof, channel, typed) {
+      const { value, key } =
+        channel === 'phone'
+          ? { value: parsePhoneNumber(typed, policy), key: parsePhoneNumber(typed, policy) }
+          : parseEmailAddress(typed)
+      const operation = `${channel}.bind` as const
+      const begun = await stepUps.withPendingProof(
+        member,
+        { proof, operation, value: key },
+        async (queries, challenge) => {
+          if (boundKey(member.account, channel) === key) throw new Refusal('already_bound')
+          const binding = await insertPending(domain, queries, member, challenge, channel, { value })
+          const code = await sendCode(domain, queries, subjectOf(binding, channel), value, member)
+          return { binding_id: binding.id, code }
+        },
+      )
+      outbox.wake()
+      return begun
+    },
+
+    async resend(member, bindingId) {
+      const binding = await findOpenBinding(domain, member, bindingId, ['phone', 'email'])
+      const channel = binding.item as Channel
+      const code = await store.transaction(queries =>
+        sendCode(domain, queries, subjectOf(binding, channel), binding.value ?? '', member),
+      )
+      outbox.wake()
+      return { binding_id: binding.id, code }
+    },
+
+    async finish(member, binding, code) {
+      const channel = binding.item
+      const value = binding.value ?? ''
+      const key = keyOf(channel, value)
+      const throttled = { kind: 'guess' as const, key: `bind:${member.account.id}:${channel}` }
+      const consume = await judgeCode(domain, subjectOf(binding, channel), code, throttled)
+      const { account } = member
+      const old = channel === 'phone' ? account.phone_number : account.email_address
+      // Only now, with the code, has the person proven to own it: only now may they learn that it is somebody's.
+      const owner = await store.read.accounts.ownerOfContact(channel, key)
+      if (owner !== undefined && owner !== account.id) {
+        await store.transaction(consume)
+        throw new Refusal('bound_elsewhere')
+      }
+      await store.transaction(async queries => {
+        await consume(queries)
+        await finishPending(domain, queries, binding)
+        const { method } = await stepUps.consumePending(queries, member, binding.challenge_id)
+        const taken = await queries.accounts.setContact(account.id, channel, { value, key }, clock.now())
+        if (taken) throw new Refusal('bound_elsewhere')
+        await queries.bindings.endByItem(account.id, channel, clock.now())
+        await queries.throttles.clear([`guess:${throttled.key}`])
+        await recordChange(domain, queries, member, {
+          account,
+          sessionId: member.session.id,
+          action: `${channel}.bind`,
+          notice: old ? `${channel}.replace` : `${channel}.bind`,
+          method,
+          details: {
+            new: maskContact(channel, value),
+            ...(old ? { old: maskContact(channel, old) } : {}),
+          },
+          newDestination: { channel, destination: value },
+        })
+      })
+      outbox.wake()
+      return { item: channel, value: maskContact(channel, value), replaced: old !== null }
+    },
+  }
+}

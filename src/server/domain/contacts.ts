@@ -1,0 +1,41 @@
+import { parsePhoneNumberFromString } from 'libphonenumber-js/mobile'
+import type { Policy } from './domain.ts'
+import { Refusal } from './refusal.ts'
+
+/**
+ * The E.164 form of a mobile number that a person typed; a bare 11-digit number is a mainland one.
+ * @throws {Refusal} `phone_number_invalid`, with the form expected.
+ */
+export function parsePhoneNumber(text: string, { defaultRegion }: Pick<Policy, 'defaultRegion'>): string {
+  const number = parsePhoneNumberFromString(text, { defaultCountry: defaultRegion, extract: false })
+  if (!number?.isValid() || number.ext) {
+    throw new Refusal('phone_number_invalid', { expected: ['13800138000', '+8613800138000', '+14155552671'] })
+  }
+  return number.number
+}
+
+const longestLocalPart = 64
+const longestAddress = 254
+const localPart = /^[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u
+const domainLabel = /^[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?$/u
+
+/**
+ * An email address as it is sent to, and the key by which it is compared (case-folded). Quoted local parts, comments
+ * and address literals are refused: no mailbox that a person has needs them, and they confuse what comes after.
+ * @throws {Refusal} `email_address_invalid`, with the form expected.
+ */
+export function parseEmailAddress(text: string): { value: string; key: string } {
+  const value = text.trim().normalize('NFC')
+  const at = value.lastIndexOf('@')
+  const labels = value.slice(at + 1).split('.')
+  const valid =
+    at > 0 &&
+    at <= longestLocalPart &&
+    Buffer.byteLength(value) <= longestAddress &&
+    localPart.test(value.slice(0, at)) &&
+    labels.length >= 2 &&
+    labels.every(label => domainLabel.test(label)) &&
+    !/^\d+$/.test(labels.at(-1) ?? '')
+  if (!valid) throw new Refusal('email_address_invalid', { expected: ['name@example.com'] })
+  return { value, key: value.toLowerCase() }
+}

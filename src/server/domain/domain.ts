@@ -1,0 +1,77 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Random } from '../../lib/random.ts'
+import type { AccountsTable, SessionsTable } from '../store/schema.ts'
+import type { Outbox } from './outbox.ts'
+import type { PasswordHashing } from './passwords/password-hashing.ts'
+import type { Store } from './ports/store.ts'
+import type { WeChat } from './ports/wechat.ts'
+import type { SecretKeys } from './secret-keys.ts'
+
+export type Locale = 'en' | 'zh-CN'
+
+/** Settings that the rules depend on. Times are in milliseconds. */
+export interface Policy {
+  /** What people know the service as: in TOTP apps, in messages. */
+  readonly serviceName: string
+  readonly rpId: string
+  readonly origins: readonly string[]
+  readonly minimumPasswordLength: number
+  readonly codeLifetime: number
+  readonly resendAfter: number
+  readonly loginLifetime: number
+  readonly challengeLifetime: number
+  readonly proofLifetime: number
+  readonly bindingLifetime: number
+  readonly qrLifetime: number
+  readonly sessionIdleLifetime: number
+  readonly sessionLifetime: number
+  readonly linkLifetime: number
+  /** Country calling codes are free; numbers without one are read as this region's. */
+  readonly defaultRegion: 'CN'
+}
+
+const minute = 60_000
+const day = 24 * 60 * minute
+
+export const defaultPolicy = {
+  serviceName: 'hufu',
+  minimumPasswordLength: 6,
+  codeLifetime: 10 * minute,
+  resendAfter: minute,
+  loginLifetime: 10 * minute,
+  challengeLifetime: 10 * minute,
+  proofLifetime: 5 * minute,
+  bindingLifetime: 15 * minute,
+  qrLifetime: 5 * minute,
+  sessionIdleLifetime: 7 * day,
+  sessionLifetime: 30 * day,
+  linkLifetime: 2 * day,
+  defaultRegion: 'CN',
+} as const satisfies Partial<Policy>
+
+/** What every service of the domain works with. */
+export interface Domain {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly keys: SecretKeys
+  readonly hashing: PasswordHashing
+  readonly outbox: Outbox
+  readonly policy: Policy
+  readonly wechat: WeChat | undefined
+}
+
+/** Who is asking, as the connection tells. */
+export interface Caller {
+  /** The address that the request came from. */
+  readonly source: string
+  /** The `User-Agent`, printable and cut to 120 characters. */
+  readonly client: string
+  readonly locale: Locale
+}
+
+/** A caller with a session. */
+export interface Member extends Caller {
+  readonly session: SessionsTable
+  readonly account: AccountsTable
+}

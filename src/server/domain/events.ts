@@ -1,0 +1,33 @@
+import type { Caller, Domain } from './domain.ts'
+import type { Queries } from './ports/store.ts'
+import { newId } from './secret-keys.ts'
+
+/** Something that happened to an account, for its owner's log and the audit. */
+export interface SecurityEventRecord {
+  /** `null` when nobody has the user name that was tried. */
+  readonly accountId: string | null
+  readonly action: string
+  readonly method?: string | null
+  readonly sessionId?: string | null
+  /** Masked values. */
+  readonly details?: Readonly<Record<string, string>>
+}
+
+/** Writes an event in the caller's transaction. */
+export async function recordEvent(
+  { clock, random }: Pick<Domain, 'clock' | 'random'>,
+  queries: Queries,
+  caller: Pick<Caller, 'source'>,
+  event: SecurityEventRecord,
+): Promise<void> {
+  await queries.events.insert({
+    id: newId(random),
+    account_id: event.accountId,
+    at: clock.now(),
+    action: event.action,
+    method: event.method ?? null,
+    session_id: event.sessionId ?? null,
+    source: caller.source,
+    details: JSON.stringify(event.details ?? {}),
+  })
+}

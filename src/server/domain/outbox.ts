@@ -1,0 +1,124 @@
+import { utf8 } from '../../lib/bytes.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Random } from '../../lib/random.ts'
+import type { OutboxTable } from '../store/schema.ts'
+import type { MessageSender, OutgoingMessage } from './ports/messages.ts'
+import type { Queries, Store } from './ports/store.ts'
+import { newId, type SecretKeys } from './secret-keys.ts'
+
+export type NewMessage = Omit<OutgoingMessage, 'id'>
+
+/** Messages as rows of the transaction that they tell of, sent after its commit. */
+export interface Outbox {
+  /** Which channels can be sent to at all. */
+  readonly channels: ReadonlySet<'phone' | 'email'>
+  /**
+   * Adds a message in the caller's transaction. `undefined` adds a row of the same cost that nobody receives, so that
+   * an account without a number takes as long to answer as one with it.
+   */
+  add(queries: Queries, message: NewMessage | undefined, notAfter: number): Promise<void>
+  /** Tells that a transaction with messages was committed. */
+  wake(): void
+  /** Stops delivering, and waits for what is under way. */
+  stop(): Promise<void>
+}
+
+const lease = 60_000
+const batch = 20
+const idleInterval = 5_000
+const sendTimeout = 30_000
+const longestWait = 5 * 60_000
+
+/** The wait before attempt `attempts + 1`, in milliseconds: doubling from 2 s, half of it random. */
+export function retryWait(attempts: number, random: Random): number {
+  const whole = Math.min(longestWait, 2_000 * 2 ** Math.min(attempts - 1, 20))
+  const [byte = 0] = random.bytes(1)
+  return Math.round(whole / 2 + (whole / 2) * (byte / 255))
+}
+
+export function createOutbox({
+  store,
+  clock,
+  random,
+  keys,
+  senders,
+  onFailure,
+}: {
+  store: Store
+  clock: Clock
+  random: Random
+  keys: SecretKeys
+  senders: Partial<Record<'phone' | 'email', MessageSender>>
+  /** Told of every attempt that failed, without the message. */
+  onFailure: (messageId: string, error: unknown) => void
+}): Outbox {
+  const stopped = new AbortController()
+  let woken = false
+  let wakeUp = () => {}
+
+  async function deliver(row: OutboxTable): Promise<void> {
+    const sender = row.channel === 'phone' || row.channel === 'email' ? senders[row.channel] : undefined
+    if (!sender || row.not_after <= clock.now()) {
+      return store.transaction(queries => queries.outbox.markFailed(row.id, clock.now()))
+    }
+    const message = JSON.parse(new TextDecoder().decode(keys.open('outbox', row.id, row.sealed_message)))
+    try {
+      await sender.send({ ...message, id: row.id }, AbortSignal.any([stopped.signal, AbortSignal.timeout(sendTimeout)]))
+    } catch (error) {
+      onFailure(row.id, error)
+      return store.transaction(queries =>
+        queries.outbox.postpone(row.id, clock.now() + retryWait(row.attempts, random)),
+      )
+    }
+    await store.transaction(queries => queries.outbox.markSent(row.id, clock.now()))
+  }
+
+  async function run(): Promise<void> {
+    while (!stopped.signal.aborted) {
+      woken = false
+      // An empty claim would still be a write; the look before it is a read.
+      const due = await store.read.outbox.nextDueAt()
+      if (due !== undefined && due <= clock.now()) {
+        const rows = await store.transaction(queries => queries.outbox.claimDue(clock.now(), lease, batch))
+        for (const row of rows) await deliver(row)
+        continue
+      }
+      if (woken) continue
+      const wait = new AbortController()
+      wakeUp = () => wait.abort()
+      const interval = Math.max(1, Math.min(idleInterval, (due ?? Number.POSITIVE_INFINITY) - clock.now()))
+      await clock.sleep(interval, AbortSignal.any([wait.signal, stopped.signal])).catch(() => {})
+    }
+  }
+
+  const running = run().catch(error => {
+    if (!stopped.signal.aborted) onFailure('outbox', error)
+  })
+
+  return {
+    channels: new Set((['phone', 'email'] as const).filter(channel => senders[channel])),
+    async add(queries, message, notAfter) {
+      const id = newId(random)
+      const now = clock.now()
+      await queries.outbox.insert({
+        id,
+        channel: message?.channel ?? 'none',
+        sealed_message: keys.seal('outbox', id, utf8(JSON.stringify(message ?? { text: '-'.repeat(160) }))),
+        created_at: now,
+        not_after: notAfter,
+        attempts: 0,
+        next_attempt_at: now,
+        sent_at: null,
+        failed_at: null,
+      })
+    },
+    wake() {
+      woken = true
+      wakeUp()
+    },
+    async stop() {
+      stopped.abort()
+      await running
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import type { Overview, SecurityEvent, SecurityItemState } from '../../contract/account.ts'
+import type { SecurityItem } from '../../contract/schemas.ts'
+import { isoTime } from '../../lib/clock.ts'
+import type { Domain, Member } from './domain.ts'
+import { maskEmail, maskOpenid, maskPhone } from './masks.ts'
+import { Refusal } from './refusal.ts'
+
+const timeOrNull = (at: number | null): string | null => (at === null ? null : isoTime(at))
+
+const itemState = (
+  item: SecurityItem,
+  state: { set: boolean; value?: string | null; boundAt: number | null; usedAt?: number | null },
+): SecurityItemState => ({
+  item,
+  set: state.set,
+  value: state.value ?? null,
+  bound_at: timeOrNull(state.boundAt),
+  last_used_at: timeOrNull(state.usedAt ?? null),
+  keys: [],
+})
+
+/** The security page of the member's account. */
+export async function readOverview({ store }: Pick<Domain, 'store'>, { account, session }: Member): Promise<Overview> {
+  const { authenticators } = store.read
+  const [totp, wechat, credentials, recoveryCodesLeft] = await Promise.all([
+    authenticators.findTotp(account.id),
+    authenticators.findWeChat(account.id),
+    authenticators.listCredentials(account.id),
+    authenticators.countRecoveryCodes(account.id),
+  ])
+  const keys = credentials.map(key => ({
+    id: key.id,
+    name: key.name,
+    bound_at: isoTime(key.bound_at),
+    last_used_at: timeOrNull(key.used_at),
+  }))
+  const lastKeyUse = credentials.reduce<number | null>(
+    (latest, { used_at }) => (used_at === null ? latest : Math.max(latest ?? 0, used_at)),
+    null,
+  )
+  return {
+    username: account.username,
+    items: [
+      itemState('password', {
+        set: account.password_hash !== null,
+        boundAt: account.password_set_at,
+        usedAt: account.password_used_at,
+      }),
+      itemState('phone', {
+        set: account.phone_number !== null,
+        value: account.phone_number && maskPhone(account.phone_number),
+        boundAt: account.phone_bound_at,
+        usedAt: account.phone_used_at,
+      }),
+      itemState('email', {
+        set: account.email_address !== null,
+        value: account.email_address && maskEmail(account.email_address),
+        boundAt: account.email_bound_at,
+        usedAt: account.email_used_at,
+      }),
+      itemState('totp', { set: totp !== undefined, boundAt: totp?.bound_at ?? null, usedAt: totp?.used_at ?? null }),
+      itemState('wechat', {
+        set: wechat !== undefined,
+        value: wechat ? maskOpenid(wechat.openid) : null,
+        boundAt: wechat?.bound_at ?? null,
+      }),
+      {
+        ...itemState('webauthn', {
+          set: keys.length > 0,
+          boundAt: credentials[0]?.bound_at ?? null,
+          usedAt: lastKeyUse,
+        }),
+        keys,
+      },
+    ],
+    recovery_codes_left: recoveryCodesLeft,
+    session: { id: session.id, expires_at: isoTime(session.expires_at) },
+  }
+}
+
+/** A page of the account's own events, the newest first. */
+export async function listEvents(
+  { store }: Pick<Domain, 'store'>,
+  member: Member,
+  { limit = 50, before }: { limit?: number | undefined; before?: string | undefined },
+): Promise<{ events: SecurityEvent[]; next: string | null }> {
+  const dash = before?.indexOf('-') ?? -1
+  const cursor = before && dash > 0 ? { at: Number(before.slice(0, dash)), id: before.slice(dash + 1) } : undefined
+  if (before && !cursor) throw new Refusal('invalid_request')
+  const rows = await store.read.events.list(member.account.id, limit + 1, cursor)
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  return {
+    events: page.map(row => ({
+      id: row.id,
+      at: isoTime(row.at),
+      action: row.action,
+      method: row.method,
+      source: row.source,
+      details: JSON.parse(row.details),
+    })),
+    next: rows.length > limit && last ? `${last.at}-${last.id}` : null,
+  }
+}

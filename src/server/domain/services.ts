@@ -1,0 +1,43 @@
+import { type Accounts, createAccounts } from './accounts.ts'
+import { type ContactBindings, createContactBindings } from './bindings/contact-bindings.ts'
+import { createTotpBindings, type TotpBindings } from './bindings/totp-bindings.ts'
+import { createUnbinding, type Unbinding } from './bindings/unbinding.ts'
+import { createWebAuthnBindings, type WebAuthnBindings } from './bindings/webauthn-bindings.ts'
+import { createWeChatBindings, type WeChatBindings } from './bindings/wechat-bindings.ts'
+import { type Credentials, createCredentials } from './credentials.ts'
+import type { Domain } from './domain.ts'
+import { createLogins, type Logins } from './logins.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { createStepUps, type StepUps } from './step-up.ts'
+
+/** Everything that the routes call. */
+export interface Services {
+  readonly domain: Domain
+  readonly accounts: Accounts
+  readonly logins: Logins
+  readonly sessions: Sessions
+  readonly stepUps: StepUps
+  readonly credentials: Credentials
+  readonly contactBindings: ContactBindings
+  readonly totpBindings: TotpBindings
+  readonly wechatBindings: WeChatBindings
+  readonly webauthnBindings: WebAuthnBindings
+  readonly unbinding: Unbinding
+}
+
+export function createServices(domain: Domain): Services {
+  const stepUps = createStepUps(domain)
+  return {
+    domain,
+    accounts: createAccounts(domain),
+    logins: createLogins(domain),
+    sessions: createSessions(domain),
+    stepUps,
+    credentials: createCredentials(domain, stepUps),
+    contactBindings: createContactBindings(domain, stepUps),
+    totpBindings: createTotpBindings(domain, stepUps),
+    wechatBindings: createWeChatBindings(domain, stepUps),
+    webauthnBindings: createWebAuthnBindings(domain, stepUps),
+    unbinding: createUnbinding(domain, stepUps),
+  }
+}

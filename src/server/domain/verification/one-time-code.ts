@@ -1,0 +1,142 @@
+import type { CodeSent } from '../../../contract/schemas.ts'
+import { equalBytes, utf8 } from '../../../lib/bytes.ts'
+import { isoTime } from '../../../lib/clock.ts'
+import { randomDigits } from '../../../lib/random.ts'
+import { codeMessage } from '../../messages/messages.ts'
+import type { CodesTable } from '../../store/schema.ts'
+import type { Caller, Domain } from '../domain.ts'
+import type { Channel, Queries } from '../ports/store.ts'
+import { Refusal, throttledUntil } from '../refusal.ts'
+import { newId } from '../secret-keys.ts'
+import { admitAttempt, type Throttled } from '../throttle.ts'
+
+const codeLength = 6
+
+/** What a code is for. The code is bound to all of it: it opens nothing else. */
+export interface CodeSubject {
+  readonly purpose: 'login' | 'step_up' | 'bind'
+  /** The login, challenge or binding. */
+  readonly id: string
+  readonly accountId: string | null
+  readonly accountKey: string
+  readonly channel: Channel
+  /** `null`: there is nowhere to send it; everything looks the same, but no code will match. */
+  readonly destination: string | null
+}
+
+const hashOf = (domain: Pick<Domain, 'keys'>, subject: CodeSubject, code: string): string =>
+  domain.keys.hashText(
+    'code',
+    subject.purpose,
+    subject.id,
+    subject.accountKey,
+    subject.channel,
+    subject.destination ?? '',
+    code,
+  )
+
+const sendThrottles = ({ keys }: Pick<Domain, 'keys'>, subject: CodeSubject): Throttled[] => [
+  { kind: 'send', key: `account:${subject.accountKey}:${subject.channel}` },
+  ...(subject.destination
+    ? [{ kind: 'send' as const, key: `to:${keys.hashText('throttle', subject.destination)}` }]
+    : []),
+]
+
+/**
+ * Makes a code of six digits, stores its keyed hash and puts its message into the outbox, in the caller's transaction;
+ * an earlier code of the subject stops working. Call `outbox.wake()` after the commit.
+ * @param shown how the destination is named in the answer
+ * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many.
+ */
+export async function sendCode(
+  domain: Domain,
+  queries: Queries,
+  subject: CodeSubject,
+  shown: string,
+  caller: Caller,
+): Promise<CodeSent> {
+  const { clock, random, policy, outbox } = domain
+  if (!outbox.channels.has(subject.channel)) throw new Refusal('method_not_available')
+  const now = clock.now()
+  const previous = await queries.codes.latest(subject.id, subject.channel)
+  const resendAt = (previous?.sent_at ?? Number.NEGATIVE_INFINITY) + policy.resendAfter
+  if (resendAt > now) throw throttledUntil(resendAt, now)
+  await admitAttempt(queries, sendThrottles(domain, subject), now)
+
+  const code = randomDigits(random, codeLength)
+  const expiresAt = now + policy.codeLifetime
+  await queries.codes.insert({
+    id: newId(random),
+    account_id: subject.accountId,
+    purpose: subject.purpose,
+    subject_id: subject.id,
+    channel: subject.channel,
+    code_hash: hashOf(domain, subject, code),
+    sent_at: now,
+    expires_at: expiresAt,
+    used_at: null,
+    replaced_at: null,
+  })
+  const { destination } = subject
+  const message = destination ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
+  await outbox.add(queries, message, expiresAt)
+  return {
+    channel: subject.channel,
+    destination: shown,
+    expires_at: isoTime(expiresAt),
+    resend_at: isoTime(now + policy.resendAfter),
+  }
+}
+
+/** Whether `code` is one that was sent to this account for something else. */
+async function wasSentForOtherPurpose(domain: Domain, subject: CodeSubject, code: string): Promise<boolean> {
+  const { store, clock } = domain
+  if (!subject.accountId || subject.purpose === 'login') return false
+  const account = await store.read.accounts.find(subject.accountId)
+  for (const other of await store.read.codes.listOthers(subject.accountId, subject.id, clock.now())) {
+    const binding = other.purpose === 'bind' ? await store.read.bindings.find(other.subject_id) : undefined
+    const contact = other.channel === 'phone' ? account?.phone_number : account?.email_address
+    const destination = other.purpose === 'bind' ? binding?.value : contact
+    if (other.channel !== 'phone' && other.channel !== 'email') continue
+    if (other.purpose !== 'login' && other.purpose !== 'step_up' && other.purpose !== 'bind') continue
+    const otherSubject: CodeSubject = {
+      ...subject,
+      purpose: other.purpose,
+      id: other.subject_id,
+      channel: other.channel,
+      destination: destination ?? null,
+    }
+    if (matches(domain, otherSubject, other, code)) return true
+  }
+  return false
+}
+
+const matches = (domain: Pick<Domain, 'keys'>, subject: CodeSubject, row: CodesTable, code: string): boolean =>
+  equalBytes(utf8(row.code_hash), utf8(hashOf(domain, subject, code))) && subject.destination !== null
+
+/**
+ * Judges a code and returns how to consume it, in the transaction of what it opens. The attempt is counted first.
+ * @throws {Refusal} `code_not_sent`, `code_used`, `code_expired`, `code_other_purpose`, `code_incorrect`; the
+ * returned function throws `code_used` to all but the first who call it.
+ */
+export async function judgeCode(
+  domain: Domain,
+  subject: CodeSubject,
+  code: string,
+  throttled: Throttled,
+): Promise<(queries: Queries) => Promise<void>> {
+  const { store, clock } = domain
+  const left = await store.transaction(queries => admitAttempt(queries, [throttled], clock.now()))
+  const row = await store.read.codes.latest(subject.id, subject.channel)
+  if (!row) throw new Refusal('code_not_sent')
+  const right = matches(domain, subject, row, code)
+  if (row.used_at !== null) throw new Refusal(right ? 'code_used' : 'code_incorrect', { attempts_left: left })
+  if (row.expires_at <= clock.now()) throw new Refusal('code_expired', { attempts_left: left })
+  if (!right) {
+    const other = await wasSentForOtherPurpose(domain, subject, code)
+    throw new Refusal(other ? 'code_other_purpose' : 'code_incorrect', { attempts_left: left })
+  }
+  return async queries => {
+    if (!(await queries.codes.use(row.id, clock.now()))) throw new Refusal('code_used')
+  }
+}

@@ -1,0 +1,144 @@
+import { Command, CommanderError, Option } from 'commander'
+import type { Logger } from 'pino'
+import { version } from '../lib/version.ts'
+import { type Edge, openServices, startServer } from './app.ts'
+import { ConfigError, loadConfig } from './config.ts'
+import type { SystemContext } from './context.ts'
+
+export { systemContext } from './context.ts'
+
+import { Refusal } from './domain/refusal.ts'
+
+/** Structured logs as JSON lines on stderr; stdout is for what was asked for. */
+async function createLogger(level: string): Promise<Logger> {
+  const { default: pino } = await import('pino')
+  return pino({ level, base: null }, pino.destination({ dest: 2, sync: true }))
+}
+
+const stopped = (signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+
+async function edgeOf(context: SystemContext, level: string): Promise<Edge> {
+  const { clock, random } = context
+  return { clock, random, version, logger: await createLogger(level), senders: {} }
+}
+
+interface ServeOptions {
+  config?: string
+  database?: string
+  ephemeral?: true
+  json?: true
+  port?: number
+}
+
+async function serve(options: ServeOptions, context: SystemContext): Promise<void> {
+  const { env, stop } = context
+  if (options.ephemeral) {
+    const { startEphemeral } = await import('./ephemeral/start-ephemeral.ts')
+    const edge = await edgeOf(context, env.HUFUD_LOG_LEVEL ?? 'error')
+    const server = await startEphemeral(edge, { port: options.port ?? 0, env })
+    const { url, account, outbox, security_key: securityKey } = server.listening
+    context.stdout(
+      options.json
+        ? `${JSON.stringify(server.listening)}\n`
+        : `hufud listens on ${url}, for as long as it runs and not a moment longer.\n` +
+            `Account: ${account.username}, password ${account.password}\n` +
+            `Messages: ${outbox}?to=ADDRESS\nSecurity key: --device ${securityKey}\n`,
+    )
+    await stopped(stop)
+    return server.close()
+  }
+  const config = loadConfig(options, env)
+  const edge = await edgeOf(context, config.logLevel)
+  const server = await startServer(options.port === undefined ? config : { ...config, port: options.port }, edge)
+  const listening = { event: 'listening', url: config.policy.origins[0], address: server.address }
+  context.stdout(options.json ? `${JSON.stringify(listening)}\n` : `hufud ${version} listens on ${server.address}\n`)
+  await stopped(stop)
+  await server.close()
+}
+
+async function bootstrap(
+  username: string,
+  options: { config?: string; database?: string; json?: true },
+  context: SystemContext,
+): Promise<void> {
+  const config = loadConfig(options, context.env)
+  const opened = await openServices(config, await edgeOf(context, 'warn'))
+  try {
+    const link = await opened.services.accounts.bootstrap(username)
+    const url = `${config.policy.origins[0]}/enrol#${link.link_secret}`
+    if (options.json) {
+      context.stdout(
+        `${JSON.stringify({ event: 'result', ok: true, username: link.username, link: url, expires_at: link.expires_at })}\n`,
+      )
+      return
+    }
+    context.stdout(`${url}\n`)
+    context.stderr(
+      `This link sets the password of ${link.username}, once, until ${link.expires_at}. Keep it in a file of your own, then:\n` +
+        `  hufu passwd --server ${config.policy.origins[0]} --link-file FILE\n`,
+    )
+  } finally {
+    await opened.close()
+  }
+}
+
+const port = (text: string): number => {
+  const number = Number(text)
+  if (!/^\d{1,5}$/.test(text) || number > 65_535) throw new ConfigError(`--port: ${text} is no port number.`)
+  return number
+}
+
+function createProgram(context: SystemContext): Command {
+  const program = new Command('hufud')
+    .description('The account server of hufu.')
+    .version(version, '-V, --version')
+    .exitOverride()
+    .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+    .showSuggestionAfterError()
+  const config = () => new Option('--config <file>', 'configuration file, JSON (HUFUD_CONFIG)')
+  const database = () => new Option('--database <url>', 'sqlite:PATH (HUFUD_DATABASE)')
+  program
+    .command('serve')
+    .description('Serve the account API until SIGTERM or Ctrl-C.')
+    .addOption(config())
+    .addOption(database())
+    .option('--port <port>', 'port to listen on', port)
+    .option('--ephemeral', 'a server for trying out and for tests: temporary database, simulated outside world')
+    .option('--json', 'one JSON line on stdout once it is ready')
+    .action((options: ServeOptions) => serve(options, context))
+  program
+    .command('bootstrap')
+    .description('Print a one-time link by which the first admin sets a password.')
+    .argument('<username>', 'user name; the account is made when there is none')
+    .addOption(config())
+    .addOption(database())
+    .option('--json', 'one JSON line on stdout')
+    .action((username: string, options) => bootstrap(username, options, context))
+  return program
+}
+
+const exitCodes = { done: 0, bug: 1, usage: 2, refused: 5 } as const
+
+/** Runs `hufud` with the arguments after the program's name; its exit code. */
+export async function main(argv: readonly string[], context: SystemContext): Promise<number> {
+  try {
+    await createProgram(context).parseAsync([...argv], { from: 'user' })
+    return exitCodes.done
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    if (error instanceof ConfigError) {
+      context.stderr(`hufud: ${error.message}\n`)
+      return exitCodes.usage
+    }
+    if (error instanceof Refusal) {
+      context.stderr(`hufud: ${error.code}: ${JSON.stringify(error.members)}\n`)
+      return exitCodes.refused
+    }
+    context.stderr(`hufud: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    return exitCodes.bug
+  }
+}

@@ -1,0 +1,70 @@
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify'
+import { serverHeader } from '../../contract/server.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { Services } from '../domain/services.ts'
+import { sendProblem } from './problems.ts'
+import { serveContract } from './routes.ts'
+import { serveWeChatCallback } from './wechat-callback.ts'
+
+/** A security key's response has at most 16 KiB; with base64url and JSON around it, no body is longer than this. */
+const longestBody = 32_768
+const requestTimeout = 30_000
+
+const frameworkProblems: Readonly<Record<string, 'body_too_large' | 'media_type_unsupported'>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media_type_unsupported',
+}
+
+/** The HTTP server over the services; it does not listen yet. */
+export function createHttpServer({
+  services,
+  version,
+  logger,
+  trustedProxies,
+}: {
+  services: Services
+  version: string
+  logger: FastifyBaseLogger
+  /** Addresses whose `X-Forwarded-For` is believed. */
+  trustedProxies: readonly string[]
+}): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: longestBody,
+    requestTimeout,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 64 },
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header(serverHeader, version)
+  })
+  // The route's pattern and nothing of the URL, headers or body: those may hold secrets.
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    const line = {
+      method,
+      route: routeOptions.url,
+      status: reply.statusCode,
+      milliseconds: Math.round(reply.elapsedTime),
+    }
+    request.log.info(line, 'request')
+  })
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof Refusal) {
+      if (error.cause instanceof Error) request.log.warn({ code: error.code, cause: error.cause.message }, 'refused')
+      return sendProblem(reply, error.code, error.members)
+    }
+    const known = frameworkProblems[error.code]
+    if (known) return sendProblem(reply, known)
+    if (error.statusCode && error.statusCode >= 400 && error.statusCode < 500)
+      return sendProblem(reply, 'invalid_request')
+    request.log.error({ err: { name: error.name, message: error.message, stack: error.stack } }, 'internal error')
+    return sendProblem(reply, 'internal_error', { request_id: request.id })
+  })
+  serveContract(app, services)
+  serveWeChatCallback(app, services)
+  return app
+}

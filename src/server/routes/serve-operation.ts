@@ -1,0 +1,103 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ServiceScope } from '../../contract/admin.ts'
+import type { AnswerOf, BodyOf, Operation, ParamsOf, QueryOf } from '../../contract/operation.ts'
+import { proofHeader } from '../../contract/server.ts'
+import { printable } from '../../lib/printable.ts'
+import type { Caller, Member } from '../domain/domain.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { Services } from '../domain/services.ts'
+import { answerValidation, requestValidation, type Validation } from './validation.ts'
+
+const longestClient = 120
+
+/** Who sends this request, as the connection and its headers tell. */
+function callerOf(request: FastifyRequest): Caller {
+  const language = request.headers['accept-language']
+  return {
+    source: request.ip,
+    client: printable(request.headers['user-agent'] ?? '').slice(0, longestClient),
+    locale: language?.trimStart().toLowerCase().startsWith('zh') ? 'zh-CN' : 'en',
+  }
+}
+
+const bearerOf = (request: FastifyRequest): string | undefined =>
+  /^Bearer ([A-Za-z0-9_-]{43})$/i.exec(request.headers.authorization ?? '')?.[1]
+
+function proofOf(request: FastifyRequest): string | undefined {
+  const header = request.headers[proofHeader]
+  return typeof header === 'string' && /^[A-Za-z0-9_-]{43}$/.test(header) ? header : undefined
+}
+
+interface Given<O extends Operation> {
+  readonly params: ParamsOf<O>
+  readonly query: QueryOf<O>
+  readonly body: BodyOf<O>
+  readonly caller: Caller
+  readonly proof: string | undefined
+}
+
+type Handler<O extends Operation> = (
+  given: Given<O> & (O['access'] extends 'session' ? { readonly member: Member } : unknown),
+) => Promise<AnswerOf<O>>
+
+/** An answer that is not of the contract: a bug, which must not reach a client as if it were one. */
+export class AnswerInvalid extends Error {
+  constructor(operation: Operation, paths: readonly string[]) {
+    super(`the answer of ${operation.id} is not of its schema at ${paths.join(', ')}`)
+    this.name = 'AnswerInvalid'
+  }
+}
+
+/**
+ * Serves one operation of the contract: its path and method, who may call it, the validation of what comes in, and of
+ * what goes out.
+ */
+export function serveOperation<const O extends Operation>(
+  app: FastifyInstance,
+  services: Services,
+  operation: O,
+  handle: Handler<O>,
+  scope?: ServiceScope,
+): void {
+  const validations = {
+    params: operation.params && requestValidation(operation.params),
+    query: operation.query && requestValidation(operation.query),
+    body: operation.body && requestValidation(operation.body),
+  }
+  const answer = operation.answer && answerValidation(operation.answer)
+
+  app.route({
+    method: operation.method,
+    url: operation.url,
+    async handler(request: FastifyRequest, reply: FastifyReply) {
+      const caller = callerOf(request)
+      const member =
+        operation.access === 'session' ? await services.sessions.authenticate(bearerOf(request), caller) : undefined
+      if (operation.access === 'service') {
+        await services.accounts.checkServiceCredential(bearerOf(request), scope ?? operation.id)
+      }
+      const query = request.query as Record<string, unknown>
+      if (typeof query.limit === 'string' && /^\d{1,4}$/.test(query.limit)) query.limit = Number(query.limit)
+      check(validations.params, request.params, 'params')
+      check(validations.query, query, 'query')
+      check(validations.body, request.body, 'body')
+      const given = { params: request.params, query, body: request.body, caller, member, proof: proofOf(request) }
+      const result = await handle(given as unknown as Parameters<typeof handle>[0])
+      reply.code(operation.status).header('cache-control', 'no-store')
+      if (!answer) return reply.send()
+      if (!answer.accepts(result)) {
+        throw new AnswerInvalid(
+          operation,
+          answer.explain(result).map(({ path }) => path),
+        )
+      }
+      return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(result))
+    },
+  })
+}
+
+function check(validation: Validation | undefined, value: unknown, where: string): void {
+  if (validation && !validation.accepts(value)) {
+    throw new Refusal('invalid_request', { in: where, errors: validation.explain(value) })
+  }
+}

@@ -1,0 +1,40 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fromBase64url, toBase64url } from '../lib/base64url.ts'
+import type { Random } from '../lib/random.ts'
+import { ConfigError } from './config.ts'
+
+function parseKey(text: string, where: string): Uint8Array {
+  try {
+    const key = fromBase64url(text.trim())
+    if (key.length === 32) return key
+  } catch {
+    // Said below, without the text.
+  }
+  throw new ConfigError(`${where} holds no key: 32 bytes in base64url, 43 characters, are expected.`)
+}
+
+/**
+ * The server's 32-byte key, from the environment or a file. The file is made on first start, readable by its owner
+ * alone; of two processes that start at once, one makes it.
+ * @throws {ConfigError} when it is malformed, or others can read it.
+ */
+export function loadSecretKey(source: { file: string } | { text: string }, random: Random): Uint8Array {
+  if ('text' in source) return parseKey(source.text, 'HUFUD_SECRET_KEY')
+  const { file } = source
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  try {
+    const descriptor = openSync(file, 'wx', 0o600)
+    writeSync(descriptor, `${toBase64url(random.bytes(32))}\n`)
+    fsyncSync(descriptor)
+    closeSync(descriptor)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+      throw new ConfigError(`The key file ${file} can't be made: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+  if ((statSync(file).mode & 0o077) !== 0 && process.platform !== 'win32') {
+    throw new ConfigError(`Others can read the key file ${file}. Run: chmod 600 ${file}`)
+  }
+  return parseKey(readFileSync(file, 'utf8'), file)
+}

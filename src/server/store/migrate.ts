@@ -1,0 +1,14 @@
+import { type Kysely, type Migration, Migrator } from 'kysely'
+import * as accounts from './migrations/0001-accounts.ts'
+import type { Tables } from './schema.ts'
+
+/** All migrations, in the order in which they run. One that has landed never changes. */
+const migrations: Record<string, Migration> = { '0001-accounts': accounts }
+
+/** Brings the schema up to date, one transaction for all. @throws the first error of a migration. */
+export async function migrate(db: Kysely<Tables>): Promise<readonly string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+  const { error, results } = await migrator.migrateToLatest()
+  if (error) throw error
+  return (results ?? []).map(result => result.migrationName)
+}

@@ -1,0 +1,54 @@
+import { chmodSync, closeSync, openSync } from 'node:fs'
+import { Kysely } from 'kysely'
+import type { Queries, Store } from '../domain/ports/store.ts'
+import type { Handle } from './handle.ts'
+import { migrate } from './migrate.ts'
+import { accountQueries } from './queries/accounts.ts'
+import { authenticatorQueries } from './queries/authenticators.ts'
+import { bindingQueries } from './queries/bindings.ts'
+import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
+import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
+import { eventQueries, outboxQueries, throttleQueries } from './queries/records.ts'
+import { challengeQueries, codeQueries } from './queries/step-up.ts'
+import type { Tables } from './schema.ts'
+import { SqliteDialect } from './sqlite-dialect.ts'
+
+const queriesOn = (db: Handle): Queries => ({
+  accounts: accountQueries(db),
+  sessions: sessionQueries(db),
+  logins: loginQueries(db),
+  challenges: challengeQueries(db),
+  codes: codeQueries(db),
+  bindings: bindingQueries(db),
+  authenticators: authenticatorQueries(db),
+  throttles: throttleQueries(db),
+  events: eventQueries(db),
+  outbox: outboxQueries(db),
+  links: linkQueries(db),
+  settings: settingQueries(db),
+})
+
+/** Creates the file of a database, readable and writable by its owner alone, before SQLite would with a wider mode. */
+function createPrivateFile(path: string): void {
+  closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
+}
+
+/**
+ * Opens the SQLite database at `path` and brings its schema up to date.
+ * @throws when the file can't be opened, or was written by a newer hufud.
+ */
+export async function openSqliteStore(path: string): Promise<Store> {
+  createPrivateFile(path)
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect(path) })
+  await migrate(db)
+  const read = queriesOn(db)
+  return {
+    read,
+    transaction: body => db.transaction().execute(transaction => body(queriesOn(transaction))),
+    ping: async () => {
+      await db.selectFrom('settings').select('name').limit(1).execute()
+    },
+    close: () => db.destroy(),
+  }
+}

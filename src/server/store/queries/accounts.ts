@@ -1,0 +1,71 @@
+import type { AccountQueries } from '../../domain/ports/store.ts'
+import type { Handle } from '../handle.ts'
+import { takenOr } from '../unique.ts'
+
+export const accountQueries = (db: Handle): AccountQueries => ({
+  insert: row =>
+    takenOr(
+      db
+        .insertInto('accounts')
+        .values(row)
+        .onConflict(conflict => conflict.doNothing()),
+    ),
+
+  find: id => db.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst(),
+
+  findByUsernameKey: key => db.selectFrom('accounts').selectAll().where('username_key', '=', key).executeTakeFirst(),
+
+  async setPassword(id, hash, now) {
+    await db
+      .updateTable('accounts')
+      .set({ password_hash: hash, password_set_at: now, password_used_at: null })
+      .where('id', '=', id)
+      .execute()
+  },
+
+  async setLocale(id, locale) {
+    await db.updateTable('accounts').set({ locale }).where('id', '=', id).where('locale', '!=', locale).execute()
+  },
+
+  async setContact(id, channel, contact, now) {
+    const since = contact ? now : null
+    const key = contact?.key ?? null
+    const column = channel === 'phone' ? 'phone_number' : 'email_key'
+    const update =
+      channel === 'phone'
+        ? db.updateTable('accounts').set({ phone_number: key, phone_bound_at: since, phone_used_at: null })
+        : db
+            .updateTable('accounts')
+            .set({ email_address: contact?.value ?? null, email_key: key, email_bound_at: since, email_used_at: null })
+    // One statement checks and sets; the unique index is behind it for two that come at once.
+    return takenOr(
+      update
+        .where('id', '=', id)
+        .where(({ not, exists, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('accounts as other')
+                .select('other.id')
+                .where(`other.${column}`, '=', key)
+                .where('other.id', '!=', id),
+            ),
+          ),
+        ),
+    )
+  },
+
+  async markUsed(id, what, now) {
+    const column = `${what}_used_at` as const
+    await db
+      .updateTable('accounts')
+      .set({ [column]: now })
+      .where('id', '=', id)
+      .execute()
+  },
+
+  async ownerOfContact(channel, key) {
+    const column = channel === 'phone' ? 'phone_number' : 'email_key'
+    const owner = await db.selectFrom('accounts').select('id').where(column, '=', key).executeTakeFirst()
+    return owner?.id
+  },
+})

@@ -1,0 +1,52 @@
+import type { BindingQueries } from '../../domain/ports/store.ts'
+import type { Handle } from '../handle.ts'
+
+export const bindingQueries = (db: Handle): BindingQueries => ({
+  async insert(row) {
+    await db.insertInto('bindings').values(row).execute()
+  },
+
+  find: id => db.selectFrom('bindings').selectAll().where('id', '=', id).executeTakeFirst(),
+
+  findByScene: scene => db.selectFrom('bindings').selectAll().where('wechat_scene', '=', scene).executeTakeFirst(),
+
+  async setQr(id, scene, qrExpiresAt) {
+    const { numUpdatedRows } = await db
+      .updateTable('bindings')
+      .set({ wechat_scene: scene, qr_expires_at: qrExpiresAt })
+      .where('id', '=', id)
+      .where('ended_at', 'is', null)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  async end(id, outcome, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('bindings')
+      .set({ ended_at: now, outcome })
+      .where('id', '=', id)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  async endByChallenge(challengeId, now) {
+    await db
+      .updateTable('bindings')
+      .set({ ended_at: now, outcome: 'replaced' })
+      .where('challenge_id', '=', challengeId)
+      .where('ended_at', 'is', null)
+      .execute()
+  },
+
+  async endByItem(accountId, item, now) {
+    await db
+      .updateTable('bindings')
+      .set({ ended_at: now, outcome: 'replaced' })
+      .where('account_id', '=', accountId)
+      .where('item', '=', item)
+      .where('ended_at', 'is', null)
+      .execute()
+  },
+})

@@ -1,0 +1,101 @@
+import type { LinkQueries, SettingQueries } from '../../domain/ports/store.ts'
+import type { Handle } from '../handle.ts'
+
+export const linkQueries = (db: Handle): LinkQueries => ({
+  async insert(row) {
+    await db
+      .insertInto('enrolment_links')
+      .values({ ...row, used_at: null })
+      .execute()
+  },
+
+  async endAll(accountId, now) {
+    await db
+      .updateTable('enrolment_links')
+      .set({ used_at: now })
+      .where('account_id', '=', accountId)
+      .where('used_at', 'is', null)
+      .execute()
+  },
+
+  find: (secretHash, now) =>
+    db
+      .selectFrom('enrolment_links')
+      .select(['id', 'account_id'])
+      .where('secret_hash', '=', secretHash)
+      .where('used_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirst(),
+
+  async use(id, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('enrolment_links')
+      .set({ used_at: now })
+      .where('id', '=', id)
+      .where('used_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  async insertServiceCredential(row) {
+    await db
+      .insertInto('service_credentials')
+      .values({ ...row, revoked_at: null })
+      .execute()
+  },
+
+  findServiceCredential: (secretHash, now) =>
+    db
+      .selectFrom('service_credentials')
+      .select(['id', 'scopes'])
+      .where('secret_hash', '=', secretHash)
+      .where('revoked_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirst(),
+})
+
+export const settingQueries = (db: Handle): SettingQueries => ({
+  async read(name) {
+    const row = await db.selectFrom('settings').selectAll().where('name', '=', name).executeTakeFirst()
+    return row && { sealedValue: row.sealed_value, expiresAt: row.expires_at }
+  },
+
+  async write(name, sealedValue, expiresAt) {
+    const row = { name, sealed_value: sealedValue, expires_at: expiresAt }
+    await db
+      .insertInto('settings')
+      .values(row)
+      .onConflict(conflict => conflict.column('name').doUpdateSet(row))
+      .execute()
+  },
+
+  async rememberPush(key, now) {
+    const inserted = await db
+      .insertInto('pushes')
+      .values({ key, received_at: now })
+      .onConflict(conflict => conflict.doNothing())
+      .executeTakeFirstOrThrow()
+    return inserted.numInsertedOrUpdatedRows === 1n
+  },
+
+  async removeExpired(before, limit) {
+    let removed = 0n
+    for (const table of ['logins', 'codes'] as const) {
+      const { numDeletedRows } = await db
+        .deleteFrom(table)
+        .where(({ eb, selectFrom }) =>
+          eb('id', 'in', selectFrom(table).select('id').where('expires_at', '<', before).limit(limit)),
+        )
+        .executeTakeFirstOrThrow()
+      removed += numDeletedRows
+    }
+    const pushes = await db
+      .deleteFrom('pushes')
+      .where(({ eb, selectFrom }) =>
+        eb('key', 'in', selectFrom('pushes').select('key').where('received_at', '<', before).limit(limit)),
+      )
+      .executeTakeFirstOrThrow()
+    return Number(removed + pushes.numDeletedRows)
+  },
+})

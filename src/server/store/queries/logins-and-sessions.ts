@@ -1,0 +1,145 @@
+import type { LoginQueries, SessionQueries } from '../../domain/ports/store.ts'
+import type { Handle } from '../handle.ts'
+import type { AccountsTable } from '../schema.ts'
+
+const changed = (result: { numUpdatedRows: bigint }): number => Number(result.numUpdatedRows)
+
+export const sessionQueries = (db: Handle): SessionQueries => ({
+  async insert(row) {
+    await db.insertInto('sessions').values(row).execute()
+  },
+
+  async findLive(secretHash, now) {
+    const session = await db
+      .selectFrom('sessions')
+      .selectAll()
+      .where('secret_hash', '=', secretHash)
+      .where('revoked_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirst()
+    if (!session) return undefined
+    const account: AccountsTable | undefined = await db
+      .selectFrom('accounts')
+      .selectAll()
+      .where('id', '=', session.account_id)
+      .where('disabled_at', 'is', null)
+      .executeTakeFirst()
+    return account && { session, account }
+  },
+
+  async isLive(id, now) {
+    const live = await db
+      .selectFrom('sessions')
+      .innerJoin('accounts', 'accounts.id', 'sessions.account_id')
+      .select('sessions.id')
+      .where('sessions.id', '=', id)
+      .where('sessions.revoked_at', 'is', null)
+      .where('sessions.expires_at', '>', now)
+      .where('accounts.disabled_at', 'is', null)
+      .executeTakeFirst()
+    return live !== undefined
+  },
+
+  async touch(id, now, expiresAt) {
+    await db
+      .updateTable('sessions')
+      .set({ last_used_at: now, expires_at: expiresAt })
+      .where('id', '=', id)
+      .where('revoked_at', 'is', null)
+      .execute()
+  },
+
+  list: (accountId, now) =>
+    db
+      .selectFrom('sessions')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .where('revoked_at', 'is', null)
+      .where('expires_at', '>', now)
+      .orderBy('created_at', 'desc')
+      .orderBy('id')
+      .execute(),
+
+  revoke: async (accountId, id, now) =>
+    changed(
+      await db
+        .updateTable('sessions')
+        .set({ revoked_at: now })
+        .where('account_id', '=', accountId)
+        .where('id', '=', id)
+        .where('revoked_at', 'is', null)
+        .executeTakeFirstOrThrow(),
+    ),
+
+  revokeAll: async (accountId, except, now) =>
+    changed(
+      await db
+        .updateTable('sessions')
+        .set({ revoked_at: now })
+        .where('account_id', '=', accountId)
+        .where('id', '!=', except ?? '')
+        .where('revoked_at', 'is', null)
+        .where('expires_at', '>', now)
+        .executeTakeFirstOrThrow(),
+    ),
+})
+
+export const loginQueries = (db: Handle): LoginQueries => ({
+  async insert(row) {
+    await db.insertInto('logins').values(row).execute()
+  },
+
+  findOpen: (id, now) =>
+    db
+      .selectFrom('logins')
+      .selectAll()
+      .where('id', '=', id)
+      .where('completed_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirst(),
+
+  async setWebAuthnChallenge(id, challenge) {
+    await db.updateTable('logins').set({ webauthn_challenge: challenge }).where('id', '=', id).execute()
+  },
+
+  consumeWebAuthnChallenge: async (id, challenge) =>
+    changed(
+      await db
+        .updateTable('logins')
+        .set({ webauthn_challenge: null })
+        .where('id', '=', id)
+        .where('webauthn_challenge', '=', challenge)
+        .executeTakeFirstOrThrow(),
+    ) === 1,
+
+  setFirstMethod: async (id, method) =>
+    changed(
+      await db
+        .updateTable('logins')
+        .set({ first_method: method })
+        .where('id', '=', id)
+        .where('first_method', 'is', null)
+        .where('completed_at', 'is', null)
+        .executeTakeFirstOrThrow(),
+    ) === 1,
+
+  complete: async (id, now) =>
+    changed(
+      await db
+        .updateTable('logins')
+        .set({ completed_at: now })
+        .where('id', '=', id)
+        .where('completed_at', 'is', null)
+        .where('expires_at', '>', now)
+        .executeTakeFirstOrThrow(),
+    ) === 1,
+
+  async endAll(accountId, now) {
+    await db
+      .updateTable('logins')
+      .set({ completed_at: now })
+      .where('account_id', '=', accountId)
+      .where('completed_at', 'is', null)
+      .execute()
+  },
+})

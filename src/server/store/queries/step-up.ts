@@ -1,0 +1,111 @@
+import type { ChallengeQueries, CodeQueries } from '../../domain/ports/store.ts'
+import type { Handle } from '../handle.ts'
+
+export const challengeQueries = (db: Handle): ChallengeQueries => ({
+  async insert(row) {
+    await db.insertInto('challenges').values(row).execute()
+  },
+
+  find: id => db.selectFrom('challenges').selectAll().where('id', '=', id).executeTakeFirst(),
+
+  findByProof: proofHash =>
+    db.selectFrom('challenges').selectAll().where('proof_hash', '=', proofHash).executeTakeFirst(),
+
+  async setWebAuthnChallenge(id, challenge) {
+    await db.updateTable('challenges').set({ webauthn_challenge: challenge }).where('id', '=', id).execute()
+  },
+
+  async consumeWebAuthnChallenge(id, challenge) {
+    const { numUpdatedRows } = await db
+      .updateTable('challenges')
+      .set({ webauthn_challenge: null })
+      .where('id', '=', id)
+      .where('webauthn_challenge', '=', challenge)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  async answer(id, { method, proofHash, proofExpiresAt }, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('challenges')
+      .set({ method, proof_hash: proofHash, proof_expires_at: proofExpiresAt })
+      .where('id', '=', id)
+      .where('proof_hash', 'is', null)
+      .where('used_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  consumeProof: (use, now) =>
+    db
+      .updateTable('challenges')
+      .set({ used_at: now })
+      .where('proof_hash', '=', use.proofHash)
+      .where('account_id', '=', use.accountId)
+      .where('session_id', '=', use.sessionId)
+      .where('operation', '=', use.operation)
+      .where('used_at', 'is', null)
+      .where('proof_expires_at', '>', now)
+      .where(({ or, eb }) => or([eb('value_hash', 'is', null), eb('value_hash', '=', use.valueHash)]))
+      .returningAll()
+      .executeTakeFirst(),
+
+  async consumeById(id, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('challenges')
+      .set({ used_at: now })
+      .where('id', '=', id)
+      .where('used_at', 'is', null)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+})
+
+export const codeQueries = (db: Handle): CodeQueries => ({
+  async insert(row) {
+    await db
+      .updateTable('codes')
+      .set({ replaced_at: row.sent_at })
+      .where('subject_id', '=', row.subject_id)
+      .where('channel', '=', row.channel)
+      .where('used_at', 'is', null)
+      .where('replaced_at', 'is', null)
+      .execute()
+    await db.insertInto('codes').values(row).execute()
+  },
+
+  latest: (subjectId, channel) =>
+    db
+      .selectFrom('codes')
+      .selectAll()
+      .where('subject_id', '=', subjectId)
+      .where('channel', '=', channel)
+      .where('replaced_at', 'is', null)
+      .orderBy('sent_at', 'desc')
+      .executeTakeFirst(),
+
+  async use(id, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('codes')
+      .set({ used_at: now })
+      .where('id', '=', id)
+      .where('used_at', 'is', null)
+      .where('replaced_at', 'is', null)
+      .where('expires_at', '>', now)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  listOthers: (accountId, subjectId, now) =>
+    db
+      .selectFrom('codes')
+      .selectAll()
+      .where('account_id', '=', accountId)
+      .where('subject_id', '!=', subjectId)
+      .where('used_at', 'is', null)
+      .where('expires_at', '>', now)
+      .orderBy('sent_at', 'desc')
+      .limit(8)
+      .execute(),
+})

@@ -1,0 +1,236 @@
+/**
+ * The tables, for SQLite and PostgreSQL alike. Columns are `text`, `bigint` (milliseconds since the Unix epoch, counts,
+ * 0/1) and `bytea`; ids are random text made by the program.
+ */
+export interface Tables {
+  accounts: AccountsTable
+  totp_authenticators: TotpTable
+  wechat_identities: WeChatIdentitiesTable
+  webauthn_credentials: WebAuthnCredentialsTable
+  recovery_codes: RecoveryCodesTable
+  sessions: SessionsTable
+  logins: LoginsTable
+  challenges: ChallengesTable
+  codes: CodesTable
+  bindings: BindingsTable
+  throttles: ThrottlesTable
+  events: EventsTable
+  outbox: OutboxTable
+  enrolment_links: EnrolmentLinksTable
+  service_credentials: ServiceCredentialsTable
+  settings: SettingsTable
+  pushes: PushesTable
+}
+
+export interface AccountsTable {
+  id: string
+  username: string
+  /** Case-folded NFKC of the user name; unique. */
+  username_key: string
+  /** PHC string; NULL until the owner has set one. */
+  password_hash: string | null
+  password_set_at: number | null
+  password_used_at: number | null
+  /** E.164; unique. */
+  phone_number: string | null
+  phone_bound_at: number | null
+  phone_used_at: number | null
+  email_address: string | null
+  /** Case-folded address; unique. */
+  email_key: string | null
+  email_bound_at: number | null
+  email_used_at: number | null
+  /** The WebAuthn user handle: 32 random bytes. */
+  user_handle: Uint8Array
+  locale: string
+  /** `person` or `admin`. */
+  role: string
+  disabled_at: number | null
+  created_at: number
+}
+
+export interface TotpTable {
+  account_id: string
+  /** AES-256-GCM of the 20-byte secret. */
+  sealed_secret: Uint8Array
+  /** The last 30-second step whose code was accepted; no code of it or before works again. */
+  last_step: number
+  bound_at: number
+  used_at: number | null
+}
+
+export interface WeChatIdentitiesTable {
+  account_id: string
+  openid: string
+  bound_at: number
+}
+
+export interface WebAuthnCredentialsTable {
+  id: string
+  account_id: string
+  /** base64url of the credential id; unique over all accounts. */
+  credential_id: string
+  name: string
+  /** COSE_Key, as the authenticator sent it. */
+  public_key: Uint8Array
+  algorithm: number
+  sign_count: number
+  aaguid: string
+  transports: string
+  backup_eligible: number
+  backup_state: number
+  bound_at: number
+  used_at: number | null
+}
+
+export interface RecoveryCodesTable {
+  id: string
+  account_id: string
+  code_hash: string
+  created_at: number
+  used_at: number | null
+}
+
+export interface SessionsTable {
+  id: string
+  account_id: string
+  /** SHA-256 of the secret; unique. */
+  secret_hash: string
+  created_at: number
+  last_used_at: number
+  expires_at: number
+  revoked_at: number | null
+  source: string
+  client: string
+  /** The verification methods of its login, joined by blanks. */
+  methods: string
+}
+
+export interface LoginsTable {
+  id: string
+  /** NULL for a user name that nobody has. */
+  account_id: string | null
+  username_key: string
+  first_method: string | null
+  webauthn_challenge: string | null
+  created_at: number
+  expires_at: number
+  completed_at: number | null
+}
+
+export interface ChallengesTable {
+  id: string
+  account_id: string
+  session_id: string
+  operation: string
+  /** Keyed hash of the value that the proof is to serve for; NULL when none was stated. */
+  value_hash: string | null
+  webauthn_challenge: string | null
+  created_at: number
+  expires_at: number
+  /** The method that answered it. */
+  method: string | null
+  /** SHA-256 of the proof; unique. */
+  proof_hash: string | null
+  proof_expires_at: number | null
+  /** When the proof was consumed, in the transaction of the change. */
+  used_at: number | null
+}
+
+export interface CodesTable {
+  id: string
+  account_id: string | null
+  purpose: string
+  /** The login, challenge or binding that it was sent for. */
+  subject_id: string
+  channel: string
+  code_hash: string
+  sent_at: number
+  expires_at: number
+  used_at: number | null
+  /** Set when a newer code took its place. */
+  replaced_at: number | null
+}
+
+export interface BindingsTable {
+  id: string
+  account_id: string
+  session_id: string
+  /** The answered challenge that authorised it. */
+  challenge_id: string
+  item: string
+  /** The new number or address, the name of the new key. */
+  value: string | null
+  sealed_secret: Uint8Array | null
+  webauthn_challenge: string | null
+  wechat_scene: string | null
+  qr_expires_at: number | null
+  created_at: number
+  expires_at: number
+  ended_at: number | null
+  /** `bound`, `replaced`, `refused:<problem>` once ended. */
+  outcome: string | null
+}
+
+export interface ThrottlesTable {
+  key: string
+  failures: number
+  last_failure_at: number
+  blocked_until: number
+}
+
+export interface EventsTable {
+  id: string
+  /** NULL for a login with a user name that nobody has. */
+  account_id: string | null
+  at: number
+  action: string
+  method: string | null
+  session_id: string | null
+  source: string
+  /** JSON object of texts, masked. */
+  details: string
+}
+
+export interface OutboxTable {
+  id: string
+  channel: string
+  /** AES-256-GCM of the message as JSON; emptied once sent. */
+  sealed_message: Uint8Array
+  created_at: number
+  /** After this it makes no sense any more. */
+  not_after: number
+  attempts: number
+  next_attempt_at: number
+  sent_at: number | null
+  failed_at: number | null
+}
+
+export interface EnrolmentLinksTable {
+  id: string
+  account_id: string
+  secret_hash: string
+  created_at: number
+  expires_at: number
+  used_at: number | null
+}
+
+export interface ServiceCredentialsTable {
+  id: string
+  secret_hash: string
+  scopes: string
+  created_at: number
+  expires_at: number
+  revoked_at: number | null
+}
+
+export interface SettingsTable {
+  name: string
+  sealed_value: Uint8Array
+  expires_at: number
+}
+
+export interface PushesTable {
+  key: string
+  received_at: number
+}

@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest'
+import {
+  supportedAlgorithms,
+  verifyAssertion,
+  verifyRegistration,
+  WebAuthnError,
+} from '../../../../src/server/domain/webauthn/index.ts'
+import {
+  encode,
+  expectedOf,
+  flags,
+  keyKinds,
+  makeAssertion,
+  makeKey,
+  makeRegistration,
+  partsOf,
+} from '../../../support/webauthn-ceremony.ts'
+
+describe.each(keyKinds)('%s', kind => {
+  const key = makeKey(kind)
+
+  test('registers', async () => {
+    const parts = partsOf({ key })
+    expect(await verifyRegistration(makeRegistration(parts), expectedOf(parts))).toEqual({
+      credentialId: new Uint8Array(parts.credentialId),
+      publicKey: new Uint8Array(parts.coseBytes),
+      algorithm: key.algorithm,
+      signCount: 7,
+      aaguid: '00112233-4455-6677-8899-aabbccddeeff',
+      userVerified: true,
+      backupEligible: false,
+      backupState: false,
+      transports: ['nfc', 'usb'],
+      attestationFormat: 'none',
+      attestationType: 'none',
+    })
+  })
+
+  test('asserts', () => {
+    const parts = partsOf({ key })
+    expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toEqual({
+      signCount: 7,
+      signCountRegressed: false,
+      userVerified: true,
+      backupState: false,
+    })
+  })
+
+  test('asserts with another key: refused', () => {
+    const parts = partsOf({ key })
+    const other = { ...parts, key: makeKey(kind) }
+    expect(() => verifyAssertion(makeAssertion(other), expectedOf(parts))).toThrow(
+      new WebAuthnError('webauthn_signature_invalid'),
+    )
+  })
+})
+
+test('every algorithm that is said to be supported is tested here or with the vectors', () => {
+  expect([...supportedAlgorithms].sort()).toEqual([-257, -35, -36, -53, -7, -8])
+})
+
+test('extensions of the authenticator are read and let pass', async () => {
+  const parts = partsOf({ extensions: encode(new Map<string, unknown>([['credProtect', 2]])) })
+  await expect(verifyRegistration(makeRegistration(parts), expectedOf(parts))).resolves.toBeDefined()
+  expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+})
+
+test('a missing or null user handle is no mismatch', () => {
+  const parts = partsOf({})
+  const { response, ...rest } = makeAssertion(parts)
+  const { userHandle: _, ...without } = response
+  expect(verifyAssertion({ ...rest, response: without }, expectedOf(parts))).toBeDefined()
+  expect(verifyAssertion({ ...rest, response: { ...response, userHandle: null } }, expectedOf(parts))).toBeDefined()
+})
+
+test('members that browsers add to the client data are let pass', () => {
+  const parts = partsOf({
+    clientData: { other_keys_can_be_added_here: 'see \\" https://goo.gl/yabPex: {', nested: { type: [1] } },
+  })
+  expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+})
+
+test('a synced passkey reports its backup state', async () => {
+  const parts = partsOf({ flags: flags.up | flags.uv | flags.be | flags.bs })
+  const registered = await verifyRegistration(makeRegistration(parts), expectedOf(parts))
+  expect(registered).toMatchObject({ backupEligible: true, backupState: true })
+  const expected = { ...expectedOf(parts), credential: { ...registered, id: registered.credentialId } }
+  expect(verifyAssertion(makeAssertion(parts), expected)).toMatchObject({ backupState: true })
+})
+
+test('user verification is reported where it is only preferred', () => {
+  const parts = partsOf({ flags: flags.up })
+  const expected = { ...expectedOf(parts), userVerification: 'preferred' as const }
+  expect(verifyAssertion(makeAssertion(parts), expected)).toMatchObject({ userVerified: false })
+})
+
+test.each([
+  { stored: 6, sent: 7, regressed: false },
+  { stored: 7, sent: 7, regressed: true },
+  { stored: 8, sent: 7, regressed: true },
+  { stored: 8, sent: 0, regressed: true },
+  { stored: 0, sent: 0, regressed: false },
+  { stored: 0xffff_fffe, sent: 0xffff_ffff, regressed: false },
+])('counter $stored, then $sent: regressed $regressed', ({ stored, sent, regressed }) => {
+  const parts = partsOf({ signCount: sent })
+  const expected = expectedOf(parts)
+  const credential = { ...expected.credential, signCount: stored }
+  expect(verifyAssertion(makeAssertion(parts), { ...expected, credential })).toMatchObject({
+    signCount: sent,
+    signCountRegressed: regressed,
+  })
+})
+
+test('one flipped bit anywhere in an assertion is refused', () => {
+  const parts = partsOf({})
+  const good = makeAssertion(parts)
+  const expected = expectedOf(parts)
+  expect(verifyAssertion(good, expected)).toBeDefined()
+  for (const member of ['authenticatorData', 'clientDataJSON', 'signature'] as const) {
+    const bytes = Buffer.from(good.response[member], 'base64url')
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes)
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      const bad = { ...good, response: { ...good.response, [member]: flipped.toString('base64url') } }
+      expect(() => verifyAssertion(bad, expected), `${member}, bit ${bit}`).toThrow(WebAuthnError)
+    }
+  }
+})
+
+test('one flipped bit anywhere in what a self-attested registration signs is refused', async () => {
+  const { selfAttested } = await import('../../../support/webauthn-attestation.ts')
+  const parts = partsOf(selfAttested)
+  const good = makeRegistration(parts)
+  const expected = expectedOf(parts)
+  const bytes = Buffer.from(good.response.attestationObject, 'base64url')
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const flipped = Buffer.from(bytes)
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    const bad = { ...good, response: { ...good.response, attestationObject: flipped.toString('base64url') } }
+    await expect(verifyRegistration(bad, expected), `bit ${bit}`).rejects.toThrow(WebAuthnError)
+  }
+})

@@ -1,0 +1,89 @@
+// Input made to keep a parser busy. Each is refused for its form, before anything reads it twice.
+
+import { expect, test } from 'vitest'
+import { maxCredentialLength } from '../../../../src/contract/webauthn.ts'
+import { verifyAssertion, verifyRegistration } from '../../../../src/server/domain/webauthn/index.ts'
+import { packedBy } from '../../../support/webauthn-attestation.ts'
+import {
+  expectedOf,
+  flags,
+  makeAssertion,
+  makeRegistration,
+  type Parts,
+  partsOf,
+} from '../../../support/webauthn-ceremony.ts'
+
+/** A bignum (tag 2) of `length` bytes. */
+const bignum = (length: number) =>
+  Buffer.concat([
+    Buffer.from([0xc2, 0x5a, 0, length >> 16, (length >> 8) & 0xff, length & 0xff]),
+    Buffer.alloc(length, 1),
+  ])
+/** As many bytes as fit into a credential together with the rest of it. */
+const fitting = 10_000
+const nestedLists = Buffer.concat([Buffer.alloc(fitting, 0x81), Buffer.from([0])])
+const nestedMaps = Buffer.concat([Buffer.alloc(fitting, Buffer.from([0xa1, 0x00])), Buffer.from([0])])
+const hugeMap = Buffer.from('bbffffffffffffffff00', 'hex')
+const hugeText = Buffer.from('7b7fffffffffffffff61', 'hex')
+
+const code = (parts: Parts) =>
+  verifyRegistration(makeRegistration(parts), expectedOf(parts)).then(
+    () => 'accepted',
+    error => error.code ?? error,
+  )
+
+const hostile: [string, string, Buffer][] = [
+  ['webauthn_too_large', 'a bignum of 200 kB', bignum(200_000)],
+  ['webauthn_malformed', 'a bignum that fits', bignum(fitting)],
+  ['webauthn_malformed', 'lists in lists', nestedLists],
+  ['webauthn_malformed', 'maps in maps', nestedMaps],
+  ['webauthn_malformed', 'a map of 2⁶⁴ members', hugeMap],
+  ['webauthn_malformed', 'a text of 2⁶³ bytes', hugeText],
+]
+
+test.each(hostile)('%s: %s as an attestation object', async (expected, _, bytes) => {
+  expect(await code(partsOf({ attestationObject: () => bytes }))).toBe(expected)
+})
+
+test.each(hostile)('%s: %s as a key', async (expected, _, bytes) => {
+  expect(await code(partsOf({ coseBytes: bytes }))).toBe(expected)
+})
+
+test.each(hostile)('%s: %s as extensions of an assertion', (expected, _, extensions) => {
+  const parts = partsOf({ extensions, flags: flags.up | flags.uv | flags.ed })
+  expect(() => verifyAssertion(makeAssertion(parts), expectedOf(parts))).toThrow(
+    expect.objectContaining({ code: expected }),
+  )
+})
+
+test('client data that nest deeply are malformed', () => {
+  const parts = partsOf({ clientDataText: () => '['.repeat(4000) })
+  expect(() => verifyAssertion(makeAssertion(parts), expectedOf(parts))).toThrow(
+    expect.objectContaining({ code: 'webauthn_malformed' }),
+  )
+})
+
+test('client data whose strings are all backslashes are read once', () => {
+  const parts = partsOf({ clientDataText: t => t.replace('{', `{"a":"${'\\\\'.repeat(1900)}",`) })
+  expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+})
+
+test.each([
+  ['an attestation certificate of nested sequences', Buffer.alloc(8000, Buffer.from([0x30, 0x80]))],
+  ['an attestation certificate of nested tags', Buffer.alloc(8000, Buffer.from([0xa0, 0x80]))],
+])('%s is invalid', async (_, certificate) => {
+  const { format, statement } = packedBy()
+  const parts = partsOf({ format, statement: signed => statement(signed).set('x5c', [certificate]) })
+  expect(await code(parts)).toBe('webauthn_attestation_invalid')
+})
+
+test('a credential as long as may be is still read', async () => {
+  const parts = partsOf({})
+  const good = makeRegistration(parts)
+  const padded = (length: number) => ({ ...good, clientExtensionResults: { filler: 'x'.repeat(length) } })
+  const space = maxCredentialLength - JSON.stringify(padded(0)).length
+  await expect(verifyRegistration(padded(space), expectedOf(parts))).resolves.toBeDefined()
+  await expect(verifyRegistration(padded(space + 1), expectedOf(parts))).rejects.toMatchObject({
+    code: 'webauthn_too_large',
+  })
+})
