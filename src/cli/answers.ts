@@ -1,5 +1,4 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
-import type { CodeRequest } from '../auth/interaction.ts'
 import { CommandError } from '../commands/command-error.ts'
 import type { Answers } from './context.ts'
 
