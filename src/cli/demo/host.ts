@@ -71,9 +71,11 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
   const { listening } = server
   const store = openProfiles({ HOME: home, USERPROFILE: home }, system.platform)
   const closing: (() => Promise<void>)[] = []
-  const read = async (to?: string) => {
+  /** Where messages go: the demo's account has an address from the start, others are told by `code_sent`. */
+  const destinations = new Set([`${listening.account.username}@example.com`])
+  const read = async (to: string) => {
     const url = new URL(listening.outbox)
-    if (to !== undefined) url.searchParams.set('to', to)
+    url.searchParams.set('to', to)
     return messagesIn(await exchange('GET', url.href))
   }
 
@@ -92,12 +94,15 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     watch(onMessage) {
       const stop = new AbortController()
       const either = AbortSignal.any([stop.signal, signal])
+      const seen = new Map<string, number>()
       const poll = async () => {
-        let seen = 0
         while (!either.aborted) {
-          const all = await read().catch(() => [])
-          for (const message of all.slice(0, Math.max(0, all.length - seen)).reverse()) onMessage(message)
-          seen = Math.max(seen, all.length)
+          for (const to of destinations) {
+            const all = await read(to).catch(() => [])
+            const earlier = seen.get(to) ?? 0
+            for (const message of all.slice(0, Math.max(0, all.length - earlier)).reverse()) onMessage(message)
+            seen.set(to, Math.max(earlier, all.length))
+          }
           await clock.sleep(pollPause, either).catch(() => {})
         }
       }
@@ -111,6 +116,10 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
         system: { ...system, env: { ...system.env, HOME: home } },
         globals: { ...globals, server: listening.url, profile: 'demo', device: listening.security_key, verify },
         terminal: overheard(terminal, (name, members) => {
+          const { destination } = members
+          if (name === 'code_sent' && typeof destination === 'string' && !destination.includes('*')) {
+            destinations.add(destination)
+          }
           void Promise.resolve(onEvent?.(name, members)).catch(error => context.explain(error))
         }),
         answers: every,
