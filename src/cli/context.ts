@@ -116,8 +116,8 @@ export interface RunningDemo {
   scan(url: string): Promise<void>
   /** The code that an authenticator app shows for `secret` (Base32), `steps` periods from now. */
   totpCode(secret: string, steps: number): Promise<string>
-  /** Tells every new message until stopped. */
-  watch(onMessage: (message: DemoMessage) => void): () => void
+  /** The messages that have come since the last call, the oldest first. */
+  newMessages(): Promise<readonly DemoMessage[]>
   /**
    * The context of a person who uses the demo's server with the demo's security key. `answers` and `verify` replace
    * prompts; `onEvent` hears each event as it happens.

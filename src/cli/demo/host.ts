@@ -19,7 +19,6 @@ export interface DemoOptions {
   readonly signal: AbortSignal
 }
 
-const pollPause = 500
 const totpPeriodSeconds = 30
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? printable(value) : '')
@@ -71,11 +70,10 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
   const { listening } = server
   const store = openProfiles({ HOME: home, USERPROFILE: home }, system.platform)
   const closing: (() => Promise<void>)[] = []
-  /** Where messages go: the demo's account has an address from the start, others are told by `code_sent`. */
-  const destinations = new Set([`${listening.account.username}@example.com`])
-  const read = async (to: string) => {
+  let seen = 0
+  const read = async (to?: string) => {
     const url = new URL(listening.outbox)
-    url.searchParams.set('to', to)
+    if (to !== undefined) url.searchParams.set('to', to)
     return messagesIn(await exchange('GET', url.href))
   }
 
@@ -91,23 +89,11 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
       const epoch = Math.floor(clock.now() / 1000) + steps * totpPeriodSeconds
       return generate({ secret, epoch })
     },
-    watch(onMessage) {
-      const stop = new AbortController()
-      const either = AbortSignal.any([stop.signal, signal])
-      const seen = new Map<string, number>()
-      const poll = async () => {
-        while (!either.aborted) {
-          for (const to of destinations) {
-            const all = await read(to).catch(() => [])
-            const earlier = seen.get(to) ?? 0
-            for (const message of all.slice(0, Math.max(0, all.length - earlier)).reverse()) onMessage(message)
-            seen.set(to, Math.max(earlier, all.length))
-          }
-          await clock.sleep(pollPause, either).catch(() => {})
-        }
-      }
-      void poll()
-      return () => stop.abort()
+    async newMessages() {
+      const all = await read()
+      const fresh = all.slice(0, all.length - seen).reverse()
+      seen = all.length
+      return fresh
     },
     async context({ answers = {}, verify = [], onEvent }) {
       const nothing = scriptedAnswers({ env: {}, signal, onReadable: () => {} })
@@ -116,10 +102,6 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
         system: { ...system, env: { ...system.env, HOME: home } },
         globals: { ...globals, server: listening.url, profile: 'demo', device: listening.security_key, verify },
         terminal: overheard(terminal, (name, members) => {
-          const { destination } = members
-          if (name === 'code_sent' && typeof destination === 'string' && !destination.includes('*')) {
-            destinations.add(destination)
-          }
           void Promise.resolve(onEvent?.(name, members)).catch(error => context.explain(error))
         }),
         answers: every,
