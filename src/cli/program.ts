@@ -141,7 +141,8 @@ function commandsNamed(argv: readonly string[]): readonly CommandSpec[] {
   return named.length > 0 && !asksForHelp(argv) ? named : commands
 }
 
-const asksForHelp = (argv: readonly string[]): boolean => argv.some(word => /^(?:--help|-[a-zA-Z]*h[a-zA-Z]*)$/.test(word))
+const asksForHelp = (argv: readonly string[]): boolean =>
+  argv.some(word => /^(?:--help|-[a-zA-Z]*h[a-zA-Z]*)$/.test(word))
 
 /**
  * What a command line asks for.
@@ -193,5 +194,6 @@ export function parseArguments(argv: readonly string[], t: Translate, version: s
   // Nothing but options: the security page.
   const alone = { spec: menu, given: { arguments: {}, options: {} }, command: program }
   const { spec, given, command } = chosen ?? alone
-  return { kind: 'run', spec, given, globals: optionsSet(command) as GlobalOptions }
+  const globals = Object.fromEntries(Object.entries(optionsSet(command)).filter(([name]) => !(name in given.options)))
+  return { kind: 'run', spec, given, globals }
 }
