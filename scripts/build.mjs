@@ -42,20 +42,6 @@ const leanConf = {
   },
 }
 
-/**
- * undici loads node:http2 (7 ms) with its client, whether or not it is to speak HTTP/2. It offers that in TLS only with
- * `allowH2`, which we do not set, so that its HTTP/2 half is never called.
- */
-const withoutHttp2 = {
-  name: 'without-http2',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\/client-h2(\.js)?$/ }, ({ importer, path }) =>
-      /[\\/]node_modules[\\/]undici[\\/]/.test(importer) ? { path, namespace: 'no-http2' } : undefined,
-    )
-    onLoad({ filter: /.*/, namespace: 'no-http2' }, () => ({ contents: 'module.exports = undefined' }))
-  },
-}
-
 /** In an executable, `../src/cli/main.ts` is the module `./cli/main.mjs` beside it, loaded when it is asked for. */
 const programBeside = {
   name: 'program-beside',
@@ -85,7 +71,7 @@ await build({
   format: 'esm',
   splitting: true,
   external,
-  plugins: [leanConf, withoutHttp2],
+  plugins: [leanConf],
   // For the CommonJS packages in the bundle, whose `require` of node's own modules stays as it is.
   banner: {
     js: "import { createRequire as hufuRequire } from 'node:module'; const require = hufuRequire(import.meta.url);",
