@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import type { Client } from 'undici'
 import { serverHeader } from '../contract/server.ts'
 import { ApiError, type UnreachableReason } from './errors.ts'
@@ -160,6 +161,10 @@ export function openConnection(
 ): Connection {
   let opened: Promise<Client> | undefined
   const open = async (): Promise<Client> => {
+    // undici parses HTTP in WebAssembly. V8 would optimise that parser after a few hundred bytes, for some 70 ms on
+    // another core that the end of the process waits for: more than a short command takes in all.
+    // (V8 complains on stderr of flags that it does not know; this one is there up to Node 24.)
+    if (Number.parseInt(process.versions.node, 10) <= 24) setFlagsFromString('--wasm-tiering-budget=1000000000')
     const { default: UndiciClient } = await import('undici/lib/dispatcher/client.js')
     return new UndiciClient(origin, {
       connect: { timeout: Math.min(timeoutMilliseconds, 10_000) },

@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
-import { abortError } from '../auth/errors.ts'
-import type { CodeRequest } from '../auth/interaction.ts'
 import { CommandError } from '../commands/command-error.ts'
 import type { Answers } from './context.ts'
 
@@ -71,42 +68,6 @@ export function linesOf(file: string, onReadable: (file: string) => void): Lines
   }
 }
 
-/** Runs `--code-command` by the shell; what it prints, trimmed, is the code. Its stderr is the person's. */
-function runCodeCommand(command: string, request: CodeRequest, options: AnswerOptions): Promise<string> {
-  const { env, signal } = options
-  if (signal.aborted) return Promise.reject(abortError(signal))
-  return new Promise((resolve, reject) => {
-    const child = spawn('sh', ['-c', command], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: {
-        ...env,
-        HUFU_CODE_PURPOSE: request.purpose,
-        HUFU_CODE_CHANNEL: request.channel,
-        HUFU_CODE_DESTINATION: request.destination,
-      },
-    })
-    const onAbort = () => {
-      child.kill('SIGTERM')
-      const error = abortError(signal)
-      const timedOut = 'code' in error && error.code === 'timed_out'
-      reject(timedOut ? new CommandError('code_command_timeout', { command }) : error)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    const failed = (status: string) => new CommandError('code_command_failed', { command, status })
-    let printed = ''
-    child.stdout.setEncoding('utf8')
-    child.stdout.on('data', (chunk: string) => {
-      printed += chunk
-    })
-    child.once('error', error => reject(failed(error.message)))
-    child.once('close', (status, killedBy) => {
-      signal.removeEventListener('abort', onAbort)
-      if (status !== 0) reject(failed(killedBy ?? String(status)))
-      else resolve(printed.trim())
-    })
-  })
-}
-
 /**
  * What a script supplies. For each value the first of these counts: the file that its option names, its environment
  * variable, and for a code `--code-command`. A code is used once, so that a command that needs two takes the next line
@@ -137,6 +98,7 @@ export function scriptedAnswers(options: AnswerOptions): Answers {
     async code(request) {
       const code = await nextCode()
       if (code !== undefined || options.codeCommand === undefined) return code
+      const { runCodeCommand } = await import('./code-command.ts')
       return runCodeCommand(options.codeCommand, request, options)
     },
     recoveryCode: nextCode,

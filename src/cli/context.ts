@@ -45,7 +45,7 @@ export interface Terminal {
   warn(text: string): void
   paint(style: Style, text: string): string
   /** Rows in columns under `titles`; one line per cell where the screen is too narrow for that. */
-  table(titles: readonly string[], rows: readonly (readonly Cell[])[]): void
+  table(titles: readonly string[], rows: readonly (readonly Cell[])[]): Promise<void>
   /** One NDJSON line on stdout with `--json`, nothing without. */
   event(name: string, members: Readonly<Record<string, unknown>>): void
   /** The last line with `--json`: `{"event":"result","ok":true,…}`. Nothing without. */
@@ -116,8 +116,8 @@ export interface RunningDemo {
   scan(url: string): Promise<void>
   /** The code that an authenticator app shows for `secret` (Base32), `steps` periods from now. */
   totpCode(secret: string, steps: number): Promise<string>
-  /** Tells every new message until stopped. */
-  watch(onMessage: (message: DemoMessage) => void): () => void
+  /** The messages that have come since the last call, the oldest first. */
+  newMessages(): Promise<readonly DemoMessage[]>
   /**
    * The context of a person who uses the demo's server with the demo's security key. `answers` and `verify` replace
    * prompts; `onEvent` hears each event as it happens.

@@ -19,7 +19,8 @@ function peek(argv: readonly string[], option: string): string | undefined {
   const options = end < 0 ? argv : argv.slice(0, end)
   const index = options.findLastIndex(word => word === option || word.startsWith(`${option}=`))
   const word = options[index]
-  return word === undefined || word === option ? options[index + 1] : word.slice(option.length + 1)
+  if (word === undefined) return undefined
+  return word === option ? options[index + 1] : word.slice(option.length + 1)
 }
 
 interface Run {

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { type VerificationMethod, verificationMethods } from '../contract/schemas.ts'
 import { type CommandSpec, commands, type Given, groups, menu } from './command-table.ts'
-import { languageOf, languages, type Translate } from './messages/catalogue.ts'
+import { languageOf, languages, type MessageKey, type Translate } from './messages/catalogue.ts'
 import { widthOf } from './terminal/text-width.ts'
 import { UsageError, usageError } from './usage.ts'
 
@@ -29,7 +29,7 @@ export type Invocation =
   | { readonly kind: 'run'; readonly spec: CommandSpec; readonly given: Given; readonly globals: GlobalOptions }
   | { readonly kind: 'text'; readonly text: string }
 
-const globalOptions = (t: Translate): Option[] => {
+const globalOptions = (t: Translate, help: Help): Option[] => {
   const oneOf = (option: string, values: readonly string[]) => (value: string) => {
     if (values.includes(value)) return value
     throw new UsageError(t('usage.value', { option, expected: values.join(t('list.or')) }))
@@ -44,25 +44,25 @@ const globalOptions = (t: Translate): Option[] => {
     throw new UsageError(t('usage.value', { option: '--timeout', expected: t('expected.seconds') }))
   }
   return [
-    new Option('--server <url>', t('help.option.server')),
-    new Option('--profile <name>', t('help.option.profile')),
-    new Option('--verify <method>', t('help.option.verify')).argParser((value, earlier: string[] | undefined) => [
+    new Option('--server <url>', help('help.option.server')),
+    new Option('--profile <name>', help('help.option.profile')),
+    new Option('--verify <method>', help('help.option.verify')).argParser((value, earlier: string[] | undefined) => [
       ...(earlier ?? []),
       method(value),
     ]),
-    new Option('--device <path>', t('help.option.device')),
-    new Option('--password-file <file>', t('help.option.password-file')),
-    new Option('--new-password-file <file>', t('help.option.new-password-file')),
-    new Option('--code-file <file>', t('help.option.code-file')),
-    new Option('--code-command <cmd>', t('help.option.code-command')),
-    new Option('--pin-file <file>', t('help.option.pin-file')),
-    new Option('--json', t('help.option.json')),
-    new Option('--no-input', t('help.option.no-input')),
-    new Option('--lang <tag>', t('help.option.lang')).argParser(language),
-    new Option('--color <when>', t('help.option.color')).argParser(oneOf('--color', ['auto', 'always', 'never'])),
-    new Option('--timeout <seconds>', t('help.option.timeout')).argParser(seconds),
-    new Option('-q, --quiet', t('help.option.quiet')),
-    new Option('-v, --verbose', t('help.option.verbose')),
+    new Option('--device <path>', help('help.option.device')),
+    new Option('--password-file <file>', help('help.option.password-file')),
+    new Option('--new-password-file <file>', help('help.option.new-password-file')),
+    new Option('--code-file <file>', help('help.option.code-file')),
+    new Option('--code-command <cmd>', help('help.option.code-command')),
+    new Option('--pin-file <file>', help('help.option.pin-file')),
+    new Option('--json', help('help.option.json')),
+    new Option('--no-input', help('help.option.no-input')),
+    new Option('--lang <tag>', help('help.option.lang')).argParser(language),
+    new Option('--color <when>', help('help.option.color')).argParser(oneOf('--color', ['auto', 'always', 'never'])),
+    new Option('--timeout <seconds>', help('help.option.timeout')).argParser(seconds),
+    new Option('-q, --quiet', help('help.option.quiet')),
+    new Option('-v, --verbose', help('help.option.verbose')),
   ]
 }
 
@@ -80,7 +80,7 @@ function optionsSet(command: Command): Record<string, unknown> {
 }
 
 /** commander's own words, in the person's language. */
-function localise(command: Command, t: Translate): Command {
+function localise(command: Command, t: Help): Command {
   const titles: Readonly<Record<string, string>> = {
     'Usage:': t('help.usage'),
     'Arguments:': t('help.arguments'),
@@ -98,19 +98,27 @@ function localise(command: Command, t: Translate): Command {
     .helpCommand(false)
 }
 
+/** Texts of the help, which are looked up only when it is asked for. */
+type Help = (key: MessageKey) => string
+
 interface Chosen {
   spec: CommandSpec
   given: Given
   command: Command
 }
 
-function addCommand(parent: Command, spec: CommandSpec, t: Translate, choose: (chosen: Chosen) => void): void {
+function addCommand(
+  parent: Command,
+  spec: CommandSpec,
+  { t, help: describe }: { t: Translate; help: Help },
+  choose: (chosen: Chosen) => void,
+): void {
   const name = spec.path.split(' ').at(-1) ?? spec.path
-  const command = parent.command(name, spec.isDefault ? { isDefault: true } : {}).description(t(spec.help))
-  localise(command, t).exitOverride()
-  for (const argument of spec.arguments ?? []) command.argument(`[${argument.name}]`, t(argument.help))
-  for (const { flags, help } of spec.options ?? []) command.option(flags, t(help))
-  for (const option of globalOptions(t)) command.addOption(option.hideHelp())
+  const command = parent.command(name, spec.isDefault ? { isDefault: true } : {}).description(describe(spec.help))
+  localise(command, describe).exitOverride()
+  for (const argument of spec.arguments ?? []) command.argument(`[${argument.name}]`, describe(argument.help))
+  for (const { flags, help } of spec.options ?? []) command.option(flags, describe(help))
+  for (const option of globalOptions(t, describe)) command.addOption(option.hideHelp())
   const own = new Set((spec.options ?? []).map(({ flags }) => new Option(flags).attributeName()))
   command.action(() => {
     const values: Record<string, string | undefined> = {}
@@ -124,11 +132,25 @@ function addCommand(parent: Command, spec: CommandSpec, t: Translate, choose: (c
 }
 
 /**
+ * The commands that a command line may mean: to define them all takes longer than to run one. With none that is known,
+ * and for help, it is all.
+ */
+function commandsNamed(argv: readonly string[]): readonly CommandSpec[] {
+  const words = new Set(argv)
+  const named = commands.filter(({ path }) => words.has(path.split(' ', 1)[0] ?? path))
+  return named.length > 0 && !asksForHelp(argv) ? named : commands
+}
+
+const asksForHelp = (argv: readonly string[]): boolean =>
+  argv.some(word => /^(?:--help|-[a-zA-Z]*h[a-zA-Z]*)$/.test(word))
+
+/**
  * What a command line asks for.
  * @param argv without the program's own name
  * @throws {UsageError} in the person's words
  */
 export function parseArguments(argv: readonly string[], t: Translate, version: string, columns = 80): Invocation {
+  const help: Help = asksForHelp(argv) ? t : () => ''
   let chosen: Chosen | undefined
   let printed = ''
   const output = {
@@ -139,24 +161,24 @@ export function parseArguments(argv: readonly string[], t: Translate, version: s
     getOutHelpWidth: () => columns,
     getOutHasColors: () => false,
   }
-  const program = new Command('hufu').configureOutput(output).exitOverride().description(t('help.description'))
-  localise(program, t).version(version, '-V, --version', t('help.version'))
-  for (const option of globalOptions(t)) program.addOption(option)
+  const program = new Command('hufu').configureOutput(output).exitOverride().description(help('help.description'))
+  localise(program, help).version(version, '-V, --version', help('help.version'))
+  for (const option of globalOptions(t, help)) program.addOption(option)
   const parents = new Map<string, Command>()
-  for (const [name, help] of Object.entries(groups)) parents.set(name, new Command(name).description(t(help)))
-  for (const spec of commands) {
+  for (const [name, key] of Object.entries(groups)) parents.set(name, new Command(name).description(help(key)))
+  for (const spec of commandsNamed(argv)) {
     const [group = '', name] = spec.path.split(' ')
     let parent = program
     if (name !== undefined) {
       parent = parents.get(group) ?? program
       if (!parent.parent) {
         parent.copyInheritedSettings(program)
-        localise(parent, t)
-        for (const option of globalOptions(t)) parent.addOption(option.hideHelp())
+        localise(parent, help)
+        for (const option of globalOptions(t, help)) parent.addOption(option.hideHelp())
         program.addCommand(parent)
       }
     }
-    addCommand(parent, spec, t, given => {
+    addCommand(parent, spec, { t, help }, given => {
       chosen = given
     })
   }
@@ -167,7 +189,7 @@ export function parseArguments(argv: readonly string[], t: Translate, version: s
     if (error.exitCode === 0) return { kind: 'text', text: printed }
     if (error.code !== 'commander.help') throw usageError(error, t)
     const group = program.commands.find(command => argv.includes(command.name()))
-    if (group) return { kind: 'text', text: group.helpInformation() }
+    if (group) return parseArguments([group.name(), '--help'], t, version, columns)
   }
   // Nothing but options: the security page.
   const alone = { spec: menu, given: { arguments: {}, options: {} }, command: program }

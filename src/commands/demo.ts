@@ -1,18 +1,54 @@
-import type { Context, DemoMessage, RunningDemo } from '../cli/context.ts'
+import type { Context, RunningDemo } from '../cli/context.ts'
 import { readOverview } from '../contract/account.ts'
 import type { SecurityItem } from '../contract/schemas.ts'
 import { CommandError } from './command-error.ts'
 import { demoFlows, type Walk } from './demo-flows.ts'
 import { showOverview } from './status.ts'
 
-/** Hands the security page to the person; the messages that the server sends appear as they arrive. */
+const messagePatience = 5000
+const messagePause = 100
+
+/** Hands the security page to the person. A message appears before the prompt that asks for its code. */
 async function handOver({ terminal }: Context, demo: RunningDemo): Promise<void> {
   const { t } = terminal
-  const context = await demo.context({
-    answers: { username: async () => demo.account.username },
+  terminal.say(t('demo.banner', { server: demo.origin, ...demo.account }))
+  const visitor = await demo.context({ answers: { password: async () => demo.account.password }, verify: ['password'] })
+  await (await import('./login.ts')).run(visitor, { username: demo.account.username })
+  // What the server sent while it was set up is no news to anybody.
+  await demo.newMessages()
+  /** Whether a code was among them. */
+  const tellNewMessages = async (): Promise<boolean> => {
+    const fresh = await demo.newMessages()
+    for (const { to, text } of fresh) terminal.say(t('demo.message', { to, text }))
+    return fresh.some(({ code }) => code !== null)
+  }
+  let appSecret = ''
+  let lastAppCode = ''
+  /** An app shows the same code for 30 seconds, but it works once: the second time the next one is told. */
+  const tellAppCode = async () => {
+    const code = await demo.totpCode(appSecret, 0)
+    lastAppCode = code === lastAppCode ? await demo.totpCode(appSecret, 1) : code
+    terminal.say(t('demo.app_code', { code: lastAppCode }))
+  }
+  const context: Context = await demo.context({
+    answers: {
+      username: async () => demo.account.username,
+      async code({ channel }) {
+        if (channel === 'totp') {
+          await tellAppCode()
+          return undefined
+        }
+        const end = context.clock.now() + messagePatience
+        while (!(await tellNewMessages()) && context.clock.now() < end) {
+          await context.clock.sleep(messagePause, context.signal).catch(() => {})
+        }
+        return undefined
+      },
+    },
     async onEvent(name, { item, payload, secret }) {
+      if (name === 'step_up') terminal.note(t('demo.password_is', { password: demo.account.password }))
       if (name !== 'qr') return
-      if (item === 'totp') terminal.note(t('demo.app_code', { code: await demo.totpCode(String(secret), 0) }))
+      if (item === 'totp') appSecret = String(secret)
       if (item !== 'wechat') return
       terminal.note(t('demo.phone_scans'))
       await context.clock.sleep(5000, context.signal).then(
@@ -21,21 +57,15 @@ async function handOver({ terminal }: Context, demo: RunningDemo): Promise<void>
       )
     },
   })
-  terminal.say(t('demo.banner', { server: demo.origin, ...demo.account }))
-  const tell = ({ to, text }: DemoMessage) => terminal.say(t('demo.message', { to, text }))
-  const stopWatching = demo.watch(tell)
-  try {
-    await (await import('./menu.ts')).run(context)
-    terminal.result({ interactive: true })
-  } finally {
-    stopWatching()
-  }
+  await (await import('./menu.ts')).run(context)
+  await tellNewMessages()
+  terminal.result({ interactive: true })
 }
 
 async function showPage({ terminal }: Context, visitor: Context, when: 'before' | 'after'): Promise<void> {
   const overview = await visitor.api.call(readOverview, {})
   terminal.say(`\n${terminal.t(`demo.${when}`)}`)
-  showOverview(overview, terminal, visitor.api.origin)
+  await showOverview(overview, terminal, visitor.api.origin)
   terminal.event('progress', { page: when, ...overview })
 }
 

@@ -28,7 +28,7 @@ export async function run(
     { text: source, style: 'dim' as const },
   ]
   if (events.length === 0) terminal.say(t('log.none'))
-  else terminal.table([t('log.time'), t('log.action'), t('log.method'), t('log.source')], events.map(row))
+  else await terminal.table([t('log.time'), t('log.action'), t('log.method'), t('log.source')], events.map(row))
   if (next !== null) terminal.note(`\n${t('log.more', { next })}`)
   terminal.result({ events, next })
 }

@@ -31,8 +31,8 @@ async function unbindOne(context: Context, { items }: Overview): Promise<void> {
   if (item !== undefined) await (await import('./unbind.ts')).run(context, { item })
 }
 
-/** What the page offers; `undefined` leaves it. */
-function stepsOf(context: Context, overview: Overview): { value: Step | undefined; label: string }[] {
+/** What the page offers; `leave` leaves it. */
+function stepsOf(context: Context, overview: Overview): { value: Step | 'leave'; label: string }[] {
   const { t } = context.terminal
   return [
     ...overview.items.map(({ item, set }) => ({
@@ -46,7 +46,7 @@ function stepsOf(context: Context, overview: Overview): { value: Step | undefine
       value: async () => (await import('./log.ts')).run(context, { limit: undefined, before: undefined }),
       label: t('menu.log'),
     },
-    { value: undefined, label: t('menu.quit') },
+    { value: 'leave', label: t('menu.quit') },
   ]
 }
 
@@ -56,9 +56,11 @@ export async function run(context: Context): Promise<void> {
   if (api.sessionSecret === undefined) await (await import('./login.ts')).run(context, { username: undefined })
   for (;;) {
     const overview = await api.call(readOverview, {})
-    showOverview(overview, terminal, api.origin)
-    const step = await terminal.select<Step | undefined>(terminal.t('menu.choose'), stepsOf(context, overview))
-    if (step === undefined) return
+    await showOverview(overview, terminal, api.origin)
+    const steps = stepsOf(context, overview)
+    const firstUnset = steps[overview.items.findIndex(({ set }) => !set)]
+    const step = await terminal.select<Step | 'leave'>(terminal.t('menu.choose'), steps, firstUnset?.value)
+    if (step === 'leave') return
     try {
       await step()
     } catch (error) {

@@ -7,7 +7,7 @@ import { timeOf, wallTime } from '../lib/clock.ts'
 export async function list({ terminal, api }: Context): Promise<void> {
   const { t } = terminal
   const { sessions } = await api.call(listSessions, {})
-  terminal.table(
+  await terminal.table(
     [t('sessions.id'), t('sessions.last_used'), t('sessions.source'), t('sessions.client')],
     sessions.map(({ id, client, current, source, last_used_at }) => [
       { text: id, style: 'command' },

@@ -23,11 +23,11 @@ function rowsOf({ item, set, value, bound_at, last_used_at, keys }: SecurityItem
 }
 
 /** Draws the security page. */
-export function showOverview(overview: Overview, terminal: Terminal, server: string): void {
+export async function showOverview(overview: Overview, terminal: Terminal, server: string): Promise<void> {
   const { t } = terminal
   const left = overview.recovery_codes_left
   terminal.say(`\n${terminal.paint('strong', t('status.title', { username: overview.username }))}\n`)
-  terminal.table(
+  await terminal.table(
     [t('status.item'), t('status.state'), t('status.since'), t('status.used'), t('status.command')],
     overview.items.flatMap(item => rowsOf(item, terminal)),
   )
@@ -45,6 +45,6 @@ export function showOverview(overview: Overview, terminal: Terminal, server: str
 /** `hufu status`: the security page. */
 export async function run({ terminal, api }: Context): Promise<void> {
   const overview = await api.call(readOverview, {})
-  showOverview(overview, terminal, api.origin)
+  await showOverview(overview, terminal, api.origin)
   terminal.result({ ...overview })
 }

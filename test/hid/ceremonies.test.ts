@@ -200,6 +200,15 @@ describe('more credentials than fit one request', () => {
     expect(isSigned(publicKey, assertion, clientDataHash)).toBe(true)
   })
 
+  test('twenty are short enough for a request, but too many for a list', async () => {
+    const { key } = await simulated()
+    const { credentialId } = parseAttested((await key.makeCredential(registration())).authData)
+    const allowList = [...strangers.slice(0, 20), { id: credentialId }]
+    expect((await key.getAssertion({ rpId: 'example.com', clientDataHash, allowList })).credentialId).toEqual(
+      credentialId,
+    )
+  })
+
   test('none of them: no touch, and no discoverable credential in their stead', async () => {
     const { key, simulator } = await simulated()
     await key.makeCredential({ ...registration(), options: { rk: true } })

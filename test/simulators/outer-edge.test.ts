@@ -67,7 +67,13 @@ describe('the outbox', () => {
     expect(await read(encodeURIComponent('alice+x@example.org'))).toHaveLength(1)
   })
 
-  it.each(['', '?', '?to=', '?to=%zz', '?other=1'])('asks whose messages for %j', async query => {
+  it('shows all messages where nobody is named', async () => {
+    mailbox.deliver(phoneMessage)
+    const all = await (await fetch(edge.outboxUrl)).json()
+    expect(all).toHaveLength(1)
+  })
+
+  it.each(['?to=', '?to=%zz', '?other=1&to='])('asks whose messages for %j', async query => {
     expect((await fetch(edge.outboxUrl + query)).status).toBe(400)
   })
 
@@ -134,9 +140,9 @@ describe('the server', () => {
     ['127.0.0.1.example.org', 421],
     ['localhost.example.org:80', 421],
     ['192.168.0.1', 421],
-    ['localhost:8080', 400],
-    ['LOCALHOST', 400],
-    ['127.0.0.1', 400],
+    ['localhost:8080', 200],
+    ['LOCALHOST', 200],
+    ['127.0.0.1', 200],
   ])('answers Host: %s with %i', async (host, status) => {
     expect(await statusWith(edge.outboxUrl, { host })).toBe(status)
   })
@@ -144,7 +150,7 @@ describe('the server', () => {
   it.each([
     ['https://example.org', 403],
     ['null', 403],
-    ['http://localhost:3000', 400],
+    ['http://localhost:3000', 200],
   ])('answers Origin: %s with %i', async (origin, status) => {
     expect(await statusWith(edge.outboxUrl, { origin })).toBe(status)
   })

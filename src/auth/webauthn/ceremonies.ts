@@ -10,7 +10,6 @@ import { type Authenticator, CtapError } from '../../hid/index.ts'
 import { fromBase64url, toBase64url } from '../../lib/base64url.ts'
 import { attestationObject, attestedCredentialId } from './attestation.ts'
 import { clientDataJson } from './client-data.ts'
-import { knownPart } from './credential-list.ts'
 import { type KeyTools, withTouchedKey } from './keys.ts'
 import { verifyRpId } from './rp-id.ts'
 import { uvOption } from './user-verification.ts'
@@ -63,7 +62,7 @@ export async function register(
           user: { id: fromBase64url(user.id), name: user.name, displayName: user.displayName },
           pubKeyCredParams: options.pubKeyCredParams.map(({ alg }) => ({ alg })),
           options: { rk: rkOption(key, selection), uv: uvOption(key, selection?.userVerification ?? 'preferred') },
-          excludeList: await knownPart(key, rpId, descriptorsOf(options.excludeCredentials), ceremony),
+          excludeList: descriptorsOf(options.excludeCredentials),
         },
         ceremony,
       ),
@@ -93,13 +92,9 @@ export async function authenticate(
 ): Promise<AuthenticationResponseJson> {
   const rpId = await verifyRpId(options.rpId, tools.origin)
   const clientData = clientDataJson('webauthn.get', options.challenge, tools.origin)
-  const allowed = descriptorsOf(options.allowCredentials)
+  const allowList = descriptorsOf(options.allowCredentials)
   const result = await withTouchedKey(tools, options.timeout ?? defaultTimeoutMilliseconds, async (key, ceremony) => {
     const uv = uvOption(key, options.userVerification ?? 'preferred')
-    const allowList = await knownPart(key, rpId, allowed, ceremony)
-    if (allowed.length > 0 && allowList.length === 0) {
-      throw new CtapError('key_no_credentials', 'this key is not bound here', { device: key.name })
-    }
     return key.getAssertion({ rpId, clientDataHash: sha256(clientData), allowList, options: { uv } }, ceremony)
   })
   const id = toBase64url(result.credentialId)

@@ -19,7 +19,6 @@ export interface DemoOptions {
   readonly signal: AbortSignal
 }
 
-const pollPause = 500
 const totpPeriodSeconds = 30
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? printable(value) : '')
@@ -71,6 +70,7 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
   const { listening } = server
   const store = openProfiles({ HOME: home, USERPROFILE: home }, system.platform)
   const closing: (() => Promise<void>)[] = []
+  let seen = 0
   const read = async (to?: string) => {
     const url = new URL(listening.outbox)
     if (to !== undefined) url.searchParams.set('to', to)
@@ -89,20 +89,11 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
       const epoch = Math.floor(clock.now() / 1000) + steps * totpPeriodSeconds
       return generate({ secret, epoch })
     },
-    watch(onMessage) {
-      const stop = new AbortController()
-      const either = AbortSignal.any([stop.signal, signal])
-      const poll = async () => {
-        let seen = 0
-        while (!either.aborted) {
-          const all = await read().catch(() => [])
-          for (const message of all.slice(0, Math.max(0, all.length - seen)).reverse()) onMessage(message)
-          seen = Math.max(seen, all.length)
-          await clock.sleep(pollPause, either).catch(() => {})
-        }
-      }
-      void poll()
-      return () => stop.abort()
+    async newMessages() {
+      const all = await read()
+      const fresh = all.slice(0, all.length - seen).reverse()
+      seen = all.length
+      return fresh
     },
     async context({ answers = {}, verify = [], onEvent }) {
       const nothing = scriptedAnswers({ env: {}, signal, onReadable: () => {} })

@@ -131,6 +131,7 @@ const enWords = {
   'demo.starting': 'Starting an account server on this machine …',
   'demo.banner':
     'This is a demo: a real account server on {{server}}, and nothing outside this machine. The account is {{username}}, its password {{password}}. Messages that the server sends appear here; type any number or address.',
+  'demo.password_is': 'The demo account’s password: {{password}}',
   'demo.message': '✉ to {{to}}: {{text}}',
   'demo.app_code': 'The demo’s authenticator app shows {{code}}; you may scan the code with your own, too.',
   'demo.phone_scans': 'The demo’s phone scans the code for you in a moment.',

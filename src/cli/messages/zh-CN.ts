@@ -129,6 +129,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'demo.starting': '正在这台机器上启动账户服务器…',
   'demo.banner':
     '这是演示：账户服务器 {{server}} 是真实的，但一切都只在这台机器上。账户 {{username}}，密码 {{password}}。服务器发出的消息会显示在这里，手机号码和邮箱地址可以任意填写。',
+  'demo.password_is': '演示账户的密码：{{password}}',
   'demo.message': '✉ 发给 {{to}}：{{text}}',
   'demo.app_code': '演示用的验证器显示 {{code}}；您也可以用自己的验证器扫码。',
   'demo.phone_scans': '演示用的手机稍后会替您扫码。',

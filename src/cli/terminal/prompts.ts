@@ -65,7 +65,7 @@ export async function askChoice<T>(
     short: label,
     value,
   }))
-  const start = choices.findIndex(choice => choice.value === preselected)
+  const start = preselected === undefined ? 0 : choices.findIndex(choice => choice.value === preselected)
   const theme = { style: { keysHelpTip: () => t('prompt.keys') } }
   const chosen = await ask(
     { type: 'select', message: question, choices: named, default: Math.max(start, 0), loop: false, theme },

@@ -2,7 +2,7 @@ import type { SystemContext, Terminal } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { PromptOptions } from './prompts.ts'
 import { layOutTable } from './table.ts'
-import { wrapText } from './text-width.ts'
+import { prepareWidths, wrapIndented, wrapText } from './text-width.ts'
 
 export interface TerminalOptions {
   readonly system: Pick<SystemContext, 'env' | 'stdin' | 'stdout' | 'stderr' | 'platform'>
@@ -34,6 +34,11 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
   const paint = colour ? (await import('./paint.ts')).createPaint() : (_style: unknown, text: string) => text
   const columns = () => words.columns || 80
   const write = (text: string) => void words.write(`${text}\n`)
+  /** Whole words on every line of a screen; elsewhere lines are as long as they are. */
+  const writeOn = (stream: NodeJS.WriteStream, text: string) => {
+    const lines = stream.isTTY ? text.split('\n').flatMap(each => wrapIndented(each, stream.columns || 80)) : [text]
+    stream.write(`${lines.join('\n')}\n`)
+  }
   const line = (members: Readonly<Record<string, unknown>>) => {
     if (json) stdout.write(`${JSON.stringify(members)}\n`)
   }
@@ -51,6 +56,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
   async function showQr(payload: string, beside: readonly string[]): Promise<void> {
     const { drawQr, isUtf8, layOutQr, placeText } = await import('./qr.ts')
     const text = [...beside, t('qr.payload', { payload })]
+    await prepareWidths(text)
     if (!words.isTTY || !isUtf8(system.env, system.platform)) {
       for (const each of [t('qr.no_terminal'), ...text]) write(each)
       return
@@ -78,12 +84,15 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     },
     t,
     paint,
-    say: write,
+    say: text => writeOn(words, text),
     note: text => {
-      if (!quiet) write(text)
+      if (!quiet) writeOn(words, text)
     },
-    warn: text => void stderr.write(`${text}\n`),
-    table: (titles, rows) => write(layOutTable(titles, rows, columns(), paint).join('\n')),
+    warn: text => writeOn(stderr, text),
+    async table(titles, rows) {
+      await prepareWidths([...titles, ...rows.flatMap(row => row.map(cell => cell.text))])
+      write(layOutTable(titles, rows, columns(), paint).join('\n'))
+    },
     event: (name, members) => line({ event: name, ...members }),
     result: members => line({ event: 'result', ok: true, ...members }),
     qr: showQr,

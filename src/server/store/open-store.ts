@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, openSync } from 'node:fs'
-import { Kysely, type Transaction } from 'kysely'
+import { Kysely } from 'kysely'
 import type { Queries, Store } from '../domain/ports/store.ts'
+import type { Handle } from './handle.ts'
 import { migrate } from './migrate.ts'
 import { accountQueries } from './queries/accounts.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
@@ -11,8 +12,6 @@ import { eventQueries, outboxQueries, throttleQueries } from './queries/records.
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
 import type { Tables } from './schema.ts'
 import { SqliteDialect } from './sqlite-dialect.ts'
-
-export type Handle = Kysely<Tables> | Transaction<Tables>
 
 const queriesOn = (db: Handle): Queries => ({
   accounts: accountQueries(db),

@@ -17,8 +17,8 @@ export type ReceivedMessage = MailboxMessage & { readonly sent_at: string }
 /** Stands in for everybody's phone and mail program. It remembers the last 1000 messages, in memory. */
 export interface Mailbox {
   deliver(message: MailboxMessage): void
-  /** The messages sent to an address (in any case) or number, newest first. */
-  messages(to: string): ReceivedMessage[]
+  /** The messages sent to an address (in any case) or number, or all of them, newest first. */
+  messages(to?: string): ReceivedMessage[]
 }
 
 const capacity = 1000
@@ -31,13 +31,14 @@ export function createMailbox({ clock }: { clock: Clock }): Mailbox {
       received.unshift(subject === undefined ? message : { ...message, subject })
       received.splice(capacity)
     },
-    messages: to => received.filter(message => message.to.toLowerCase() === to.toLowerCase()),
+    messages: to => received.filter(message => to === undefined || message.to.toLowerCase() === to.toLowerCase()),
   }
 }
 
-/** Answers `GET …?to=ADDRESS` with the messages sent there, newest first, as a JSON array. */
+/** Answers `GET …?to=ADDRESS` with the messages sent there, `GET …` with all, newest first, as a JSON array. */
 export function answerOutbox(mailbox: Mailbox, request: LoopbackRequest): LoopbackAnswer {
   if (request.method !== 'GET') return problem(405, 'method_not_allowed', 'The outbox is read with GET.')
+  if (!request.query.split('&').some(part => part.startsWith('to='))) return json(mailbox.messages())
   const to = addressIn(request.query)
   return to === undefined
     ? problem(400, 'bad_request', 'Say whose messages: ?to=+8613800138000 or ?to=name@example.org.')

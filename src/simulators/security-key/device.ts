@@ -41,6 +41,8 @@ interface Transaction {
   readonly emit: Emit
   readonly message: InboundMessage
   readonly abort: AbortController
+  /** Aborted when all packets are there, or none is waited for any more. */
+  readonly arrival: AbortController
   isProcessing: boolean
 }
 
@@ -101,6 +103,7 @@ export class SecurityKeyDevice {
 
   private end(transaction: Transaction): void {
     if (this.current === transaction) this.current = undefined
+    transaction.arrival.abort()
     transaction.abort.abort()
   }
 
@@ -140,7 +143,14 @@ export class SecurityKeyDevice {
   private beginMessage(channel: number, report: Uint8Array, emit: Emit): number | undefined {
     const message = InboundMessage.begin(report)
     if (!message) return packetError.invalidLength
-    const transaction = { channel, emit, message, abort: new AbortController(), isProcessing: false }
+    const transaction = {
+      channel,
+      emit,
+      message,
+      abort: new AbortController(),
+      arrival: new AbortController(),
+      isProcessing: false,
+    }
     this.current = transaction
     if (message.isComplete) this.process(transaction)
     else this.dropWhenLate(transaction)
@@ -148,9 +158,9 @@ export class SecurityKeyDevice {
   }
 
   private dropWhenLate(transaction: Transaction): void {
-    this.clock.sleep(packetPatience, transaction.abort.signal).then(
+    this.clock.sleep(packetPatience, transaction.arrival.signal).then(
       () => {
-        if (this.current !== transaction || transaction.isProcessing) return
+        if (this.current !== transaction) return
         this.end(transaction)
         emitMessage(transaction.channel, hid.error, Uint8Array.of(packetError.messageTimeout), transaction.emit)
       },
@@ -171,6 +181,7 @@ export class SecurityKeyDevice {
   }
 
   private process(transaction: Transaction): void {
+    transaction.arrival.abort()
     transaction.isProcessing = true
     this.work(transaction)
       .catch(() => failure(packetError.other))

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { authenticate, register } from '../../../src/auth/webauthn/ceremonies.ts'
 import type { UserVerification } from '../../../src/auth/webauthn/user-verification.ts'
-import {
-  type Authenticator,
-  type AuthenticatorSource,
-  CtapError,
-  type GetAssertionParameters,
-  type MakeCredentialParameters,
-} from '../../../src/hid/index.ts'
-import { toBase64url } from '../../../src/lib/base64url.ts'
+import { type Authenticator, type AuthenticatorSource, CtapError } from '../../../src/hid/index.ts'
 import { concatBytes } from '../../../src/lib/bytes.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { ScriptedInteraction } from '../scripted-interaction.ts'
@@ -21,8 +14,8 @@ const authData = concatBytes(
 )
 
 /** A key of these options that notes what it is asked for. */
-function keyOf(options: Readonly<Record<string, boolean>>, limits: Partial<Authenticator['info']> = {}) {
-  const asked: (MakeCredentialParameters | GetAssertionParameters)[] = []
+function keyOf(options: Readonly<Record<string, boolean>>) {
+  const asked: unknown[] = []
   const key: Authenticator = {
     name: 'key',
     path: '/dev/key',
@@ -40,7 +33,6 @@ function keyOf(options: Readonly<Record<string, boolean>>, limits: Partial<Authe
       minPinLength: undefined,
       firmwareVersion: undefined,
       members: new Map(),
-      ...limits,
     },
     async makeCredential(parameters) {
       asked.push(parameters)
@@ -150,55 +142,6 @@ describe('several keys', () => {
     const bad = toolsOf({ ...key, makeCredential: async () => Promise.reject(new CtapError('key_unplugged', 'gone')) })
     await expect(register(creation(), bad)).rejects.toMatchObject({ code: 'key_unplugged' })
     expect([good.closed(), bad.closed()]).toEqual([1, 1])
-  })
-})
-
-describe('a list that is longer than the key takes', () => {
-  const ids = [1, 2, 3, 4, 5].map(byte => toBase64url(Uint8Array.of(byte)))
-  const listOf = (...given: string[]) => given.map(id => ({ type: 'public-key' as const, id }))
-  const request = { challenge: 'x'.repeat(43), userVerification: 'discouraged' as const }
-  const unknown = async () => Promise.reject(new CtapError('key_no_credentials', 'none'))
-
-  it('is tried in parts of what it takes, without a touch, and then asked for what it knows', async () => {
-    const { key, asked } = keyOf({}, { maxCredentialCountInList: 2, maxCredentialIdLength: 4 })
-    let tries = 0
-    const knowsTheSecond: Authenticator = {
-      ...key,
-      getAssertion: async (parameters, options) => {
-        const answer = await key.getAssertion(parameters, options)
-        return tries++ === 0 ? unknown() : answer
-      },
-    }
-    const tooLong = toBase64url(new Uint8Array(5))
-    await authenticate({ ...request, allowCredentials: listOf(tooLong, ...ids) }, toolsOf(knowsTheSecond))
-    const lists = asked.map(each => 'allowList' in each && each.allowList?.map(({ id }) => id[0]))
-    expect(lists).toEqual([[1, 2], [3, 4], [7]])
-    expect(asked.map(each => each.options?.up)).toEqual([false, false, undefined])
-  })
-
-  it.each([
-    ['none of it', ids, { maxCredentialCountInList: 2 }],
-    ['no id of that length', [toBase64url(new Uint8Array(5))], { maxCredentialIdLength: 4 }],
-  ])('and of which it knows %s, is not made an empty one, which asks for any credential', async (_, given, limits) => {
-    const { key } = keyOf({}, limits)
-    const lists: unknown[] = []
-    const knowsNone: Authenticator = {
-      ...key,
-      getAssertion: async parameters => {
-        lists.push(parameters.allowList?.length)
-        return parameters.allowList?.length ? unknown() : key.getAssertion(parameters)
-      },
-    }
-    const signed = authenticate({ ...request, allowCredentials: listOf(...given) }, toolsOf(knowsNone))
-    await expect(signed).rejects.toMatchObject({ code: 'key_no_credentials' })
-    expect(lists).not.toContain(0)
-  })
-
-  it('is split by its bytes too', async () => {
-    const { key, asked } = keyOf({}, { maxMsgSize: 1024 })
-    const long = [1, 2, 3].map(byte => toBase64url(new Uint8Array(200).fill(byte)))
-    await authenticate({ ...request, allowCredentials: listOf(...long) }, toolsOf(key))
-    expect(asked.map(each => 'allowList' in each && each.allowList?.length)).toEqual([2, 1])
   })
 })
 

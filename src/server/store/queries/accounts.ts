@@ -1,5 +1,5 @@
 import type { AccountQueries } from '../../domain/ports/store.ts'
-import type { Handle } from '../open-store.ts'
+import type { Handle } from '../handle.ts'
 import { takenOr } from '../unique.ts'
 
 export const accountQueries = (db: Handle): AccountQueries => ({

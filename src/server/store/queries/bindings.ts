@@ -1,5 +1,5 @@
 import type { BindingQueries } from '../../domain/ports/store.ts'
-import type { Handle } from '../open-store.ts'
+import type { Handle } from '../handle.ts'
 
 export const bindingQueries = (db: Handle): BindingQueries => ({
   async insert(row) {

@@ -1,5 +1,5 @@
 import type { LinkQueries, SettingQueries } from '../../domain/ports/store.ts'
-import type { Handle } from '../open-store.ts'
+import type { Handle } from '../handle.ts'
 
 export const linkQueries = (db: Handle): LinkQueries => ({
   async insert(row) {

@@ -1,5 +1,5 @@
 import type { LoginQueries, SessionQueries } from '../../domain/ports/store.ts'
-import type { Handle } from '../open-store.ts'
+import type { Handle } from '../handle.ts'
 import type { AccountsTable } from '../schema.ts'
 
 const changed = (result: { numUpdatedRows: bigint }): number => Number(result.numUpdatedRows)

@@ -1,5 +1,5 @@
 import type { EventQueries, OutboxQueries, ThrottleQueries } from '../../domain/ports/store.ts'
-import type { Handle } from '../open-store.ts'
+import type { Handle } from '../handle.ts'
 
 export const throttleQueries = (db: Handle): ThrottleQueries => ({
   find: key => db.selectFrom('throttles').selectAll().where('key', '=', key).executeTakeFirst(),

@@ -1,5 +1,5 @@
 import type { ChallengeQueries, CodeQueries } from '../../domain/ports/store.ts'
-import type { Handle } from '../open-store.ts'
+import type { Handle } from '../handle.ts'
 
 export const challengeQueries = (db: Handle): ChallengeQueries => ({
   async insert(row) {
