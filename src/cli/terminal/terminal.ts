@@ -21,6 +21,14 @@ function allowsColour({ system, color }: TerminalOptions, stream: NodeJS.WriteSt
   return stream.isTTY === true && !system.env.NO_COLOR && system.env.TERM !== 'dumb'
 }
 
+// JSON escapes the C0 controls itself; a terminal obeys others, too.
+const obeyed = /[\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/** One line of NDJSON with nothing in it that moves a cursor. */
+export const jsonLine = (members: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(members).replace(obeyed, escaped)
+
 const noWait = { update() {}, stop() {} }
 
 /** The screen and the keyboard of this run. What draws is loaded when it first draws. */
@@ -40,7 +48,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     stream.write(`${lines.join('\n')}\n`)
   }
   const line = (members: Readonly<Record<string, unknown>>) => {
-    if (json) stdout.write(`${JSON.stringify(members)}\n`)
+    if (json) stdout.write(`${jsonLine(members)}\n`)
   }
 
   let prompting: Promise<{ module: typeof import('./prompts.ts'); how: PromptOptions }> | undefined
