@@ -29,6 +29,7 @@ const cancelled = { exitCode: 130, cursorVisible: true, lineMode: true }
 interface Case {
   readonly at: string
   readonly args: (number: string) => readonly string[]
+  readonly env?: Readonly<Record<string, string>>
   /** Goes on until hufu waits there. */
   readonly until: (sitting: Sitting, number: string) => Promise<unknown>
 }
@@ -103,8 +104,9 @@ const cases: readonly Case[] = [
     },
   },
   {
-    at: 'the wait for a key that is not plugged in',
+    at: 'the wait for a key',
     args: () => ['bind', 'webauthn'],
+    env: { NODE_OPTIONS: `--require=${new URL('../support/empty-usb.cjs', import.meta.url).pathname}` },
     async until(sitting) {
       await sitting.confirmByPassword()
       await sitting.asked(sitting.t('ask.key_name'))
@@ -120,10 +122,10 @@ describe.each(languages)('Ctrl-C, in %s', (language: Language) => {
     person = await Person.loggedIn(server, { email: freshAddress() })
   })
 
-  it.each(cases)('at $at changes nothing and leaves the terminal as it was', async ({ args, until }) => {
+  it.each(cases)('at $at changes nothing and leaves the terminal as it was', async ({ args, env, until }) => {
     const before = await boundTo(person)
     const number = freshNumber()
-    const sitting = await sitDown(person, language, args(number))
+    const sitting = await sitDown(person, language, args(number), env ? { env } : {})
     await until(sitting, number)
     sitting.press('ctrl-c')
     expect(await sitting.end(), sitting.text()).toEqual(cancelled)
