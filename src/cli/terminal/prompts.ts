@@ -1,4 +1,5 @@
 import { CancelledError } from '../../auth/errors.ts'
+import { printable } from '../../lib/printable.ts'
 import type { Choice } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { Keyboard } from './keyboard.ts'
@@ -61,8 +62,8 @@ export async function askChoice<T>(
 ): Promise<T> {
   const { t } = options
   const named = choices.map(({ label, hint }, value) => ({
-    name: hint ? t('method.with_hint', { method: label, hint }) : label,
-    short: label,
+    name: hint ? t('method.with_hint', { method: label, hint }) : printable(label),
+    short: printable(label),
     value,
   }))
   const start = preselected === undefined ? 0 : choices.findIndex(choice => choice.value === preselected)

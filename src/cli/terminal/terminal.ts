@@ -1,3 +1,4 @@
+import { printable, printableJson } from '../../lib/printable.ts'
 import type { SystemContext, Terminal } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { PromptOptions } from './prompts.ts'
@@ -40,7 +41,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     stream.write(`${lines.join('\n')}\n`)
   }
   const line = (members: Readonly<Record<string, unknown>>) => {
-    if (json) stdout.write(`${JSON.stringify(members)}\n`)
+    if (json) stdout.write(`${printableJson(members)}\n`)
   }
 
   let prompting: Promise<{ module: typeof import('./prompts.ts'); how: PromptOptions }> | undefined
@@ -90,8 +91,10 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     },
     warn: text => writeOn(stderr, text),
     async table(titles, rows) {
-      await prepareWidths([...titles, ...rows.flatMap(row => row.map(cell => cell.text))])
-      write(layOutTable(titles, rows, columns(), paint).join('\n'))
+      // What stands in a cell may come from a server, from a key or from another person.
+      const clean = rows.map(row => row.map(cell => ({ ...cell, text: printable(cell.text) })))
+      await prepareWidths([...titles, ...clean.flatMap(row => row.map(cell => cell.text))])
+      write(layOutTable(titles, clean, columns(), paint).join('\n'))
     },
     event: (name, members) => line({ event: name, ...members }),
     result: members => line({ event: 'result', ok: true, ...members }),
