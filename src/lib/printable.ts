@@ -5,10 +5,6 @@ const escapeSequence =
   /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|[ -/]*[0-~])/g
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
-/** `value` as JSON that says the same, and in which those characters that JSON leaves as they are are escaped, too. */
-export const printableJson = (value: unknown): string =>
-  JSON.stringify(value).replace(control, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
-
 /** `text` without escape sequences, C0/C1 controls and bidirectional controls; line feeds and tabs become blanks. */
 export const printable = (text: string): string =>
   text

@@ -1,4 +1,3 @@
-import { printable, printableJson } from '../../lib/printable.ts'
 import type { SystemContext, Terminal } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { PromptOptions } from './prompts.ts'
@@ -22,6 +21,14 @@ function allowsColour({ system, color }: TerminalOptions, stream: NodeJS.WriteSt
   return stream.isTTY === true && !system.env.NO_COLOR && system.env.TERM !== 'dumb'
 }
 
+// JSON escapes the C0 controls itself; a terminal obeys others, too.
+const obeyed = /[\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/** One line of NDJSON with nothing in it that moves a cursor. */
+export const jsonLine = (members: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(members).replace(obeyed, escaped)
+
 const noWait = { update() {}, stop() {} }
 
 /** The screen and the keyboard of this run. What draws is loaded when it first draws. */
@@ -41,7 +48,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     stream.write(`${lines.join('\n')}\n`)
   }
   const line = (members: Readonly<Record<string, unknown>>) => {
-    if (json) stdout.write(`${printableJson(members)}\n`)
+    if (json) stdout.write(`${jsonLine(members)}\n`)
   }
 
   let prompting: Promise<{ module: typeof import('./prompts.ts'); how: PromptOptions }> | undefined
@@ -91,10 +98,8 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     },
     warn: text => writeOn(stderr, text),
     async table(titles, rows) {
-      // What stands in a cell may come from a server, from a key or from another person.
-      const clean = rows.map(row => row.map(cell => ({ ...cell, text: printable(cell.text) })))
-      await prepareWidths([...titles, ...clean.flatMap(row => row.map(cell => cell.text))])
-      write(layOutTable(titles, clean, columns(), paint).join('\n'))
+      await prepareWidths([...titles, ...rows.flatMap(row => row.map(cell => cell.text))])
+      write(layOutTable(titles, rows, columns(), paint).join('\n'))
     },
     event: (name, members) => line({ event: name, ...members }),
     result: members => line({ event: 'result', ok: true, ...members }),

@@ -1,0 +1,151 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyBaseLogger } from 'fastify'
+import { generateSync } from 'otplib'
+import { pino } from 'pino'
+import type { VerificationAnswer } from '../../src/contract/logins.ts'
+import type { StepUpOperation } from '../../src/contract/schemas.ts'
+import { openServices } from '../../src/server/app.ts'
+import { type Config, loadConfig } from '../../src/server/config.ts'
+import type { Caller, Member, Policy } from '../../src/server/domain/domain.ts'
+import type { MessageSender, OutgoingMessage } from '../../src/server/domain/ports/messages.ts'
+import { Refusal } from '../../src/server/domain/refusal.ts'
+import type { Services } from '../../src/server/domain/services.ts'
+import { seededRandom } from './seeded-random.ts'
+import { SteppedClock } from './stepped-clock.ts'
+import { until } from './until.ts'
+
+export const caller: Caller = { source: '192.0.2.1', client: 'test', locale: 'en' }
+export const password = 'correct horse battery'
+
+/** The services of hufud on a real database in a temporary folder, under a clock that stands still. */
+export interface ServerWorld {
+  readonly services: Services
+  readonly clock: SteppedClock
+  readonly folder: string
+  readonly sent: OutgoingMessage[]
+  readonly logged: string[]
+  /** Makes the next messages fail. */
+  failSending(times: number): void
+  /** The newest code that was sent to an address or number. */
+  codeFor(to: string): Promise<string>
+  /** An account with a password and an email address, logged in. */
+  join(username: string): Promise<Member>
+  logIn(username: string, withPassword?: string): Promise<Member>
+  /** The account as it is now. */
+  again(member: Member): Promise<Member>
+  prove(
+    member: Member,
+    operation: StepUpOperation,
+    options?: { value?: string; answer?: VerificationAnswer },
+  ): Promise<string>
+  bindPhone(member: Member, phoneNumber: string): Promise<void>
+  bindTotp(member: Member): Promise<string>
+  totpCode(secret: string, steps?: number): string
+  close(): Promise<void>
+}
+
+const byPassword: VerificationAnswer = { method: 'password', password }
+
+let worlds = 0
+
+export async function openServerWorld(
+  options: { policy?: Partial<Policy>; wechat?: Config['wechat']; channels?: ('phone' | 'email')[] } = {},
+): Promise<ServerWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'hufud-test-'))
+  const clock = new SteppedClock()
+  const sent: OutgoingMessage[] = []
+  const logged: string[] = []
+  let failures = 0
+  const sender: MessageSender = {
+    async send(message) {
+      if (failures-- > 0) throw new Error('the provider hangs up')
+      sent.push(message)
+    },
+  }
+  const base = loadConfig({ database: `sqlite:${join(folder, 'hufud.db')}` }, { HOME: folder })
+  const config: Config = { ...base, policy: { ...base.policy, ...options.policy }, wechat: options.wechat }
+  const channels = options.channels ?? ['phone', 'email']
+  const logger: FastifyBaseLogger = pino({ level: 'trace', base: null }, { write: line => void logged.push(line) })
+  const { services, close } = await openServices(config, {
+    clock,
+    random: seededRandom(`world ${++worlds}`),
+    logger,
+    version: 'test',
+    senders: Object.fromEntries(channels.map(channel => [channel, sender])),
+  })
+
+  const logIn = async (username: string, withPassword = password): Promise<Member> => {
+    const { login_id } = await services.logins.begin(username, caller)
+    const answer = { method: 'password', password: withPassword } as const
+    const outcome = await services.logins.finishVerification(login_id, answer, caller)
+    if (outcome.state !== 'complete') throw new Error('a second factor is asked for')
+    return services.sessions.authenticate(outcome.session_secret, caller)
+  }
+  const again = async (member: Member): Promise<Member> => {
+    const account = await services.domain.store.read.accounts.find(member.account.id)
+    if (!account) throw new Error('the account is gone')
+    return { ...member, account }
+  }
+  const totpCode = (secret: string, steps = 0) =>
+    generateSync({ secret, epoch: Math.floor(clock.now() / 1000) + 30 * steps })
+
+  const world: ServerWorld = {
+    services,
+    clock,
+    folder,
+    sent,
+    logged,
+    failSending: times => {
+      failures = times
+    },
+    codeFor: to =>
+      until(`a code for ${to}`, async () => {
+        if ((await services.domain.store.read.outbox.nextDueAt()) !== undefined) return undefined
+        return sent.findLast(message => message.to === to && message.code !== null)?.code ?? undefined
+      }),
+    async join(username) {
+      const link = await services.accounts.create({ username, emailAddress: `${username}@example.com` }, 'test')
+      await services.credentials.redeemEnrolmentLink(caller, link.link_secret, password)
+      return logIn(username)
+    },
+    logIn,
+    again,
+    async prove(member, operation, { value, answer = byPassword } = {}) {
+      const challenge = await services.stepUps.createChallenge(member, operation, value)
+      return (await services.stepUps.finishVerification(member, challenge.challenge_id, answer)).proof
+    },
+    async bindPhone(member, phoneNumber) {
+      const proof = await world.prove(member, 'phone.bind')
+      const { binding_id } = await services.contactBindings.begin(member, proof, 'phone', phoneNumber)
+      const binding = await services.domain.store.read.bindings.find(binding_id)
+      if (!binding) throw new Error('no binding')
+      await services.contactBindings.finish(member, { ...binding, item: 'phone' }, await world.codeFor(phoneNumber))
+    },
+    async bindTotp(member) {
+      const { binding_id, secret } = await services.totpBindings.begin(member, await world.prove(member, 'totp.bind'))
+      const binding = await services.domain.store.read.bindings.find(binding_id)
+      if (!binding) throw new Error('no binding')
+      await services.totpBindings.finish(member, binding, totpCode(secret))
+      return secret
+    },
+    totpCode,
+    async close() {
+      await close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+  return world
+}
+
+/** The code of the refusal that `work` ends in; `done` when it does not. */
+export async function refusalOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'done'
+  } catch (error) {
+    if (error instanceof Refusal) return error.code
+    throw error
+  }
+}
