@@ -10,14 +10,6 @@ import { until } from '../support/until.ts'
 
 let server: EphemeralServer
 let key: SecurityKeySimulator
-beforeAll(async () => {
-  server = await startEphemeral()
-  key = await startSecurityKey({ clock: systemClock, random: systemRandom, touch: 'never' })
-})
-afterAll(async () => {
-  await key.close()
-  expect(await server.stop()).toBe(0)
-})
 afterEach(standUp)
 
 /** What is bound, without when it was used. */
@@ -117,6 +109,15 @@ const cases: readonly Case[] = [
 ]
 
 describe.each(languages)('Ctrl-C, in %s', (language: Language) => {
+  // A server of its own: 50 logins from one source in an hour, and it slows them down.
+  beforeAll(async () => {
+    server = await startEphemeral()
+    key = await startSecurityKey({ clock: systemClock, random: systemRandom, touch: 'never' })
+  })
+  afterAll(async () => {
+    await key.close()
+    expect(await server.stop()).toBe(0)
+  })
   let person: Person
   beforeEach(async () => {
     person = await Person.loggedIn(server, { email: freshAddress() })

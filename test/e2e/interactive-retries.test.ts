@@ -8,12 +8,6 @@ import { palettes, readQr } from '../support/screen-qr.ts'
 import { type Sitting, sitDown, standUp } from '../support/sitting.ts'
 
 let server: EphemeralServer
-beforeAll(async () => {
-  server = await startEphemeral()
-})
-afterAll(async () => {
-  expect(await server.stop()).toBe(0)
-})
 afterEach(standUp)
 
 /** A code that is none of `codes`. */
@@ -25,6 +19,13 @@ const timesIn = (text: string, words: string): number =>
   text.replace(/\s+/g, '').split(words.replace(/\s+/g, '')).length - 1
 
 describe.each(languages)('a person who errs, in %s', (language: Language) => {
+  // A server of its own: 50 logins from one source in an hour, and it slows them down.
+  beforeAll(async () => {
+    server = await startEphemeral()
+  })
+  afterAll(async () => {
+    expect(await server.stop()).toBe(0)
+  })
   let person: Person
   let email: string
   beforeEach(async () => {

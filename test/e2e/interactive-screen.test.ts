@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Language, languages } from '../../src/cli/messages/catalogue.ts'
 import { type EphemeralServer, startEphemeral } from '../support/ephemeral-server.ts'
 import { poisonous, startHostileProxy } from '../support/hostile-proxy.ts'
@@ -10,12 +10,10 @@ let server: EphemeralServer
 let person: Person
 beforeAll(async () => {
   server = await startEphemeral()
+  person = await Person.loggedIn(server, { email: freshAddress() })
 })
 afterAll(async () => {
   expect(await server.stop()).toBe(0)
-})
-beforeEach(async () => {
-  person = await Person.loggedIn(server, { email: freshAddress() })
 })
 afterEach(standUp)
 
@@ -87,6 +85,7 @@ describe.each(languages)('the screen, in %s', (language: Language) => {
   })
 
   it('shows the menu for hufu alone: every entry, the first that is not set preselected', async () => {
+    person = await Person.loggedIn(server, { email: freshAddress() })
     const sitting = await at([])
     const { t } = sitting
     await sitting.asked(t('menu.choose'))
@@ -118,6 +117,7 @@ describe.each(languages)('the screen, in %s', (language: Language) => {
   })
 
   it('swallows nothing that is typed before it is asked', async () => {
+    person = await Person.loggedIn(server)
     const sitting = await at(['bind', 'phone'])
     const number = freshNumber()
     sitting.type(`\r${person.password}\r${number}\r`)

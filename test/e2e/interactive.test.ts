@@ -11,17 +11,18 @@ import { palettes, readQr } from '../support/screen-qr.ts'
 import { type Sitting, sitDown, standUp } from '../support/sitting.ts'
 
 let server: EphemeralServer
-beforeAll(async () => {
-  server = await startEphemeral()
-})
-afterAll(async () => {
-  expect(await server.stop()).toBe(0)
-})
 afterEach(standUp)
 
 const done = { exitCode: 0, cursorVisible: true, lineMode: true }
 
 describe.each(languages)('the six flows at a terminal, in %s', (language: Language) => {
+  // A server of its own: 50 logins from one source in an hour, and it slows them down.
+  beforeAll(async () => {
+    server = await startEphemeral()
+  })
+  afterAll(async () => {
+    expect(await server.stop()).toBe(0)
+  })
   let person: Person
   let email: string
   beforeEach(async () => {
