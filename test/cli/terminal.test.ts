@@ -63,6 +63,7 @@ describe('a QR code', () => {
     expect(picture.lines.length).toBeLessThan(24)
     expect(placeText(picture, 7, 80, 24)).toBe('beside')
     expect(placeText(picture, 4, 80, 50)).toBe('below')
+    expect(placeText(picture, 7, 40, 24)).toBe('above')
     expect(placeText(picture, 4, 80, 18)).toBe('none')
     expect(placeText(picture, 4, 30, 50)).toBe('none')
     const secret = 'W4AP ABMG NDSD Q5MF T5BX FUPB SPOL KRMV'

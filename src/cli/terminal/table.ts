@@ -34,9 +34,10 @@ export function layOutTable(
     (
       indent +
       cells
-        .map((cell, column) =>
-          styled(cell, padTo(shorten(cell.text, widths[column] ?? widestCell), widths[column] ?? 0)),
-        )
+        .map((cell, column) => {
+          const text = shorten(cell.text, widths[column] ?? widestCell)
+          return styled(cell, column === cells.length - 1 ? text : padTo(text, widths[column] ?? 0))
+        })
         .join(gap)
     ).trimEnd()
   return [line(titles.map(text => ({ text, style: 'dim' as const }))), ...rows.map(line)]
