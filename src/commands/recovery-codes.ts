@@ -1,5 +1,6 @@
 import type { Context } from '../cli/context.ts'
 import { createRecoveryCodes } from '../contract/credentials.ts'
+import { printable } from '../lib/printable.ts'
 
 /** `hufu recovery-codes`: step up, then ten codes, shown this once. */
 export async function run({ terminal, stepUp, api }: Context): Promise<void> {
@@ -8,7 +9,7 @@ export async function run({ terminal, stepUp, api }: Context): Promise<void> {
     api.call(createRecoveryCodes, { proof }),
   )
   terminal.say(t('recovery.title'))
-  terminal.say(`\n${codes.map(code => `    ${terminal.paint('strong', code)}`).join('\n')}\n`)
+  terminal.say(`\n${codes.map(code => `    ${terminal.paint('strong', printable(code))}`).join('\n')}\n`)
   terminal.say(t('recovery.keep'))
   terminal.result({ codes })
 }
