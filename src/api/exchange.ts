@@ -1,5 +1,4 @@
-import { setFlagsFromString } from 'node:v8'
-import type { Client } from 'undici'
+import type { Agent, IncomingMessage, RequestOptions, request } from 'node:http'
 import { serverHeader } from '../contract/server.ts'
 import { ApiError, type UnreachableReason } from './errors.ts'
 
@@ -32,8 +31,6 @@ const unreachableReasons: Readonly<Record<string, readonly [UnreachableReason, s
   ENETUNREACH: ['no_route', 'There is no way to this network.'],
   ECONNRESET: ['connection_lost', 'The connection was lost.'],
   EPIPE: ['connection_lost', 'The connection was lost.'],
-  UND_ERR_SOCKET: ['connection_lost', 'The connection was lost.'],
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['connection_lost', 'The connection was lost.'],
   CERT_HAS_EXPIRED: ['tls_certificate_expired', 'The certificate of the server has expired.'],
   CERT_NOT_YET_VALID: [
     'tls_certificate_expired',
@@ -54,18 +51,16 @@ const codeOf = (error: unknown): string => {
   return typeof error.code === 'string' ? error.code : ''
 }
 
-/** What undici, `node:net` or `node:tls` says, as an `ApiError`. */
+/** What `node:http`, `node:net` or `node:tls` says, as an `ApiError`. */
 export function transportError(error: unknown): ApiError {
   if (error instanceof ApiError) return error
   const code = codeOf(error)
   const known = unreachableReasons[code]
   if (known) return new ApiError('server_unreachable', { reason: known[0], detail: known[1] })
-  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
+  if (code === 'ETIMEDOUT') {
     return new ApiError('server_timeout', { detail: 'No connection in time.' })
   }
-  // undici leaves the code out where its parser has a sentence of its own.
-  const isUnparsed = error instanceof Error && error.name === 'HTTPParserError'
-  if (isUnparsed || code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+  if (code.startsWith('HPE_')) {
     return new ApiError('server_not_hufud', { detail: 'What answers there does not speak HTTP as hufud does.' })
   }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) {
@@ -80,63 +75,51 @@ export function transportError(error: unknown): ApiError {
 const firstValue = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value[0] : value
 
-/** Sends one request on `client` and collects the answer. Rejects with an `ApiError`, or with the reason of `signal`. */
-function dispatch(client: Client, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+/** How requests to one origin are sent: over which module, with which agent. */
+interface Sender {
+  readonly request: typeof request
+  readonly agent: Agent
+  readonly options: RequestOptions
+}
+
+/** Collects an answer. @throws {ApiError} `server_not_hufud` and `answer_malformed` as soon as they are known. */
+async function collect(answer: IncomingMessage): Promise<HttpAnswer> {
+  const status = answer.statusCode ?? 0
+  if (answer.headers[serverHeader] === undefined) {
+    const detail = `What answers there (HTTP ${status}) is no hufud.`
+    throw new ApiError('server_not_hufud', { status, detail })
+  }
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+    length += chunk.length
+    if (length > answerLimitBytes)
+      throw new ApiError('answer_malformed', { status, detail: 'The answer is too large.' })
+    chunks.push(chunk)
+  }
+  const body = new Uint8Array(Buffer.concat(chunks))
+  return { status, header: name => firstValue(answer.headers[name]), body }
+}
+
+/** Sends one request and collects the answer. Rejects with an `ApiError`, or with the reason of `signal`. */
+function dispatch(
+  sender: Sender,
+  { method, path, headers, body }: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason)
-      return
-    }
-    let onAbort: () => void = () => reject(signal.reason)
-    const listener = () => onAbort()
-    const settle = (finish: () => void) => {
-      signal.removeEventListener('abort', listener)
-      finish()
-    }
-    signal.addEventListener('abort', listener, { once: true })
-    let status = 0
-    let headers: Readonly<Record<string, string | string[] | undefined>> = {}
-    let length = 0
-    const chunks: Uint8Array[] = []
-    client.dispatch(
-      {
-        method: request.method,
-        path: request.path,
-        headers: request.headers,
-        ...(request.body === undefined ? {} : { body: request.body }),
-      },
-      {
-        onRequestStart(controller) {
-          onAbort = () => {
-            controller.abort(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
-            reject(signal.reason)
-          }
-          if (signal.aborted) onAbort()
-        },
-        onResponseStart(controller, statusCode, answerHeaders) {
-          if (statusCode < 200) return
-          status = statusCode
-          headers = answerHeaders
-          if (headers[serverHeader] === undefined) {
-            const detail = `What answers there (HTTP ${statusCode}) is no hufud.`
-            controller.abort(new ApiError('server_not_hufud', { status, detail }))
-          }
-        },
-        onResponseData(controller, chunk) {
-          length += chunk.length
-          if (length > answerLimitBytes) {
-            controller.abort(new ApiError('answer_malformed', { status, detail: 'The answer is too large.' }))
-          } else chunks.push(new Uint8Array(chunk))
-        },
-        onResponseEnd() {
-          const body = new Uint8Array(Buffer.concat(chunks))
-          settle(() => resolve({ status, header: name => firstValue(headers[name]), body }))
-        },
-        onResponseError(_controller, error) {
-          settle(() => reject(signal.aborted ? signal.reason : transportError(error)))
-        },
-      },
-    )
+    const fail = (error: unknown) => reject(signal.aborted ? signal.reason : transportError(error))
+    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+    const options = { ...sender.options, agent: sender.agent, method, path, headers: { ...headers, ...length }, signal }
+    const sent = sender.request(options, answer => {
+      collect(answer).then(resolve, error => {
+        // An answer that nobody reads to its end would hold the connection.
+        sent.destroy()
+        fail(error)
+      })
+    })
+    sent.on('error', fail)
+    sent.end(body)
   })
 }
 
@@ -151,7 +134,10 @@ export interface Connection {
 }
 
 /**
- * One keep-alive connection to `origin`, opened (and undici loaded) by the first exchange.
+ * One keep-alive connection to `origin`, opened by the first exchange.
+ *
+ * node:http and not undici: undici's client and its WebAssembly parser take 25 ms of processor time to load, node's own
+ * 10, and `hufu status` has about 50 in all (docs/adr/0003-node-http-in-the-client.md).
  * @param timeoutMilliseconds for one exchange as a whole.
  */
 export function openConnection(
@@ -159,36 +145,34 @@ export function openConnection(
   timeoutMilliseconds: number,
   signal: AbortSignal | undefined,
 ): Connection {
-  let opened: Promise<Client> | undefined
-  const open = async (): Promise<Client> => {
-    // undici parses HTTP in WebAssembly. V8 would optimise that parser after a few hundred bytes, for some 70 ms on
-    // another core that the end of the process waits for: more than a short command takes in all.
-    // (V8 complains on stderr of flags that it does not know; this one is there up to Node 24.)
-    if (Number.parseInt(process.versions.node, 10) <= 24) setFlagsFromString('--wasm-tiering-budget=1000000000')
-    const { default: UndiciClient } = await import('undici/lib/dispatcher/client.js')
-    return new UndiciClient(origin, {
-      connect: { timeout: Math.min(timeoutMilliseconds, 10_000) },
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveMaxTimeout: idleLimitMilliseconds,
-    })
+  let opened: Promise<Sender> | undefined
+  const open = async (): Promise<Sender> => {
+    const { protocol, hostname, port } = new URL(origin)
+    const { request, Agent } = protocol === 'https:' ? await import('node:https') : await import('node:http')
+    return {
+      request,
+      agent: new Agent({ keepAlive: true, maxSockets: 1, timeout: idleLimitMilliseconds }),
+      // A URL writes an IPv6 address in brackets, a socket takes it without.
+      options: { protocol, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port },
+    }
   }
   return {
     async exchange(request) {
+      signal?.throwIfAborted()
       opened ??= open()
-      const client = await opened
+      const sender = await opened
       const deadline = AbortSignal.timeout(timeoutMilliseconds)
       try {
-        return await dispatch(client, request, signal ? AbortSignal.any([deadline, signal]) : deadline)
+        return await dispatch(sender, request, signal ? AbortSignal.any([deadline, signal]) : deadline)
       } catch (error) {
         if (!deadline.aborted || signal?.aborted) throw error
         throw new ApiError('server_timeout', { detail: `No answer within ${timeoutMilliseconds / 1000} seconds.` })
       }
     },
     async close() {
-      const client = await opened
+      const sender = await opened
       opened = undefined
-      await client?.destroy()
+      sender?.agent.destroy()
     },
   }
 }

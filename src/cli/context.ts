@@ -164,7 +164,7 @@ export interface SystemContext {
   readonly random: Random
   /** The file that was started, links resolved; the sibling `hufud.cjs` is beside it. */
   readonly executable: string
-  /** Calls `listener` on SIGINT and SIGTERM, once; returns how to stop listening. */
+  /** Calls `listener` on SIGINT, SIGTERM and a closed terminal, once; returns how to stop listening. */
   onStop(listener: () => void): () => void
 }
 
@@ -187,7 +187,7 @@ export function systemContext(): SystemContext {
     random: systemRandom,
     executable,
     onStop(listener) {
-      const signals = ['SIGINT', 'SIGTERM'] as const
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
       for (const signal of signals) process.once(signal, listener)
       return () => {
         for (const signal of signals) process.removeListener(signal, listener)

@@ -1,4 +1,5 @@
 import { isoTime } from '../lib/clock.ts'
+import { printable } from '../lib/printable.ts'
 import type { Terminal } from './context.ts'
 import { type ErrorCode, type Exit, exitCodeOf, isErrorCode } from './exit-codes.ts'
 import type { MessageValues } from './messages/catalogue.ts'
@@ -77,13 +78,15 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
   return { code, exit, message: said || t(`error.${code}`, values), next: t(`next.${code}`, values), retryAfterSeconds }
 }
 
+const stackOf = (error: Error): string => (error.stack ?? error.message).split('\n').map(printable).join('\n  ')
+
 /** Says an error to people, without ending anything. */
 export function sayError(error: unknown, around: ErrorSurroundings): ExplainedError {
   const { terminal } = around
   const explained = explainError(error, around)
   const mark = explained.exit === 130 ? '' : `${terminal.paint('bad', '✗')} `
-  terminal.warn(`${mark}${explained.message}\n  ${explained.next}`)
-  if (around.verbose && error instanceof Error) terminal.warn(`  [${explained.code}] ${error.stack ?? error.message}`)
+  terminal.warn(`${mark}${printable(explained.message)}\n  ${printable(explained.next)}`)
+  if (around.verbose && error instanceof Error) terminal.warn(`  [${explained.code}] ${stackOf(error)}`)
   return explained
 }
 

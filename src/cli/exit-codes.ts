@@ -88,6 +88,7 @@ export const exitCodes = {
   busy: server,
   wechat_unavailable: server,
   wechat_not_configured: refused,
+  wechat_misconfigured: server,
   internal_error: server,
   // what the server says of a security key (src/contract/webauthn.ts), and the client of the server (src/auth/errors.ts)
   webauthn_malformed: verificationFailed,

@@ -194,5 +194,6 @@ export function parseArguments(argv: readonly string[], t: Translate, version: s
   // Nothing but options: the security page.
   const alone = { spec: menu, given: { arguments: {}, options: {} }, command: program }
   const { spec, given, command } = chosen ?? alone
-  return { kind: 'run', spec, given, globals: optionsSet(command) as GlobalOptions }
+  const globals = Object.fromEntries(Object.entries(optionsSet(command)).filter(([name]) => !(name in given.options)))
+  return { kind: 'run', spec, given, globals }
 }

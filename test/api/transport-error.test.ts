@@ -16,9 +16,8 @@ it.each([
   ['ENETUNREACH', 'server_unreachable', 'no_route'],
   ['ECONNRESET', 'server_unreachable', 'connection_lost'],
   ['ETIMEDOUT', 'server_timeout', undefined],
-  ['UND_ERR_CONNECT_TIMEOUT', 'server_timeout', undefined],
   ['HPE_INVALID_CONSTANT', 'server_not_hufud', undefined],
-  ['UND_ERR_HEADERS_OVERFLOW', 'server_not_hufud', undefined],
+  ['HPE_HEADER_OVERFLOW', 'server_not_hufud', undefined],
   ['EWHATEVER', 'server_unreachable', 'other'],
 ])('%s is %s', (code, expected, reason) => {
   const error = transportError(fault(code))

@@ -101,7 +101,10 @@ export async function openServerWorld(
       failures = times
     },
     codeFor: to =>
-      until(`a code for ${to}`, () => sent.findLast(one => one.to === to && one.code !== null)?.code ?? undefined),
+      until(`a code for ${to}`, async () => {
+        if ((await services.domain.store.read.outbox.nextDueAt()) !== undefined) return undefined
+        return sent.findLast(message => message.to === to && message.code !== null)?.code ?? undefined
+      }),
     async join(username) {
       const link = await services.accounts.create({ username, emailAddress: `${username}@example.com` }, 'test')
       await services.credentials.redeemEnrolmentLink(caller, link.link_secret, password)

@@ -136,6 +136,8 @@ export const enErrors = {
   'next.wechat_unavailable': 'Try again in a few minutes.',
   'error.wechat_not_configured': 'This account server is not connected to WeChat.',
   'next.wechat_not_configured': 'Ask whoever runs it; the other items work without it.',
+  'error.wechat_misconfigured': 'WeChat refuses the settings of this account server.',
+  'next.wechat_misconfigured': 'Ask whoever runs it to check them; the other items work without it.',
   'error.internal_error': 'The server failed.',
   'next.internal_error': 'Try again; if it stays so, tell whoever runs it the time: {{time}}.',
 } as const

@@ -68,9 +68,5 @@ export const enHelp = {
   'usage.did_you_mean': 'Did you mean {{what}}?',
   'expected.seconds': 'a number of seconds above 0',
   'expected.limit': 'a number from 1 to 200',
-  'expected.key_or_others': 'an ID, or --others',
   'expected.link': 'the one-time link, or its secret of 43 characters',
-  'expected.line': 'one line of text',
-  'expected.code': 'a code of 6 digits',
-  'missing.username': 'The user name is missing',
 } as const

@@ -26,7 +26,6 @@ const enWords = {
   'ask.phone_number': 'New phone number:',
   'ask.email_address': 'New email address:',
   'ask.key_name': 'Name for this key (Enter for none):',
-  'ask.pin': 'PIN of the security key:',
   'ask.code': '6-digit code (r sends another):',
   'ask.totp_code': '6-digit code of your authenticator app:',
   'ask.recovery_code': 'Recovery code:',

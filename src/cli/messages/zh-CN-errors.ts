@@ -137,6 +137,8 @@ export const zhCnErrors: Readonly<Record<keyof typeof enErrors, string>> = {
   'next.wechat_unavailable': '请几分钟后重试。',
   'error.wechat_not_configured': '这个账户服务器没有接入微信。',
   'next.wechat_not_configured': '请联系管理员；其他各项不受影响。',
+  'error.wechat_misconfigured': '微信拒绝了这个账户服务器的配置。',
+  'next.wechat_misconfigured': '请联系管理员检查配置；其他各项不受影响。',
   'error.internal_error': '服务器出现故障。',
   'next.internal_error': '请重试；如果一直如此，请把时间告诉管理员：{{time}}。',
 }

@@ -31,7 +31,6 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'ask.phone_number': '新的手机号码：',
   'ask.email_address': '新的邮箱地址：',
   'ask.key_name': '给这个安全密钥起个名称（可直接回车跳过）：',
-  'ask.pin': '安全密钥的 PIN：',
   'ask.code': '6 位验证码（输入 r 重新发送）：',
   'ask.totp_code': '验证器显示的 6 位动态口令：',
   'ask.recovery_code': '恢复码：',

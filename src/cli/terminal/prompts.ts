@@ -1,4 +1,5 @@
 import { CancelledError } from '../../auth/errors.ts'
+import { printable } from '../../lib/printable.ts'
 import type { Choice } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { Keyboard } from './keyboard.ts'
@@ -10,6 +11,10 @@ export interface PromptOptions {
   readonly t: Translate
 }
 
+const usualRows = 24
+const rowsAround = 4
+const fewestEntries = 3
+
 type Question =
   | { type: 'input'; message: string; default?: string; validate?: (text: string) => true | string }
   | { type: 'password'; message: string; mask: string; toggleMask: false; validate?: (text: string) => true | string }
@@ -19,6 +24,7 @@ type Question =
       message: string
       choices: { name: string; short: string; value: number }[]
       default?: number
+      pageSize: number
       loop: false
       theme: { style: { keysHelpTip: () => string } }
     }
@@ -61,14 +67,16 @@ export async function askChoice<T>(
 ): Promise<T> {
   const { t } = options
   const named = choices.map(({ label, hint }, value) => ({
-    name: hint ? t('method.with_hint', { method: label, hint }) : label,
-    short: label,
+    name: hint ? t('method.with_hint', { method: label, hint }) : printable(label),
+    short: printable(label),
     value,
   }))
   const start = preselected === undefined ? 0 : choices.findIndex(choice => choice.value === preselected)
   const theme = { style: { keysHelpTip: () => t('prompt.keys') } }
+  // Every entry, where the screen has room for them between the question and the line that tells the keys.
+  const pageSize = Math.max(fewestEntries, (options.output.rows || usualRows) - rowsAround)
   const chosen = await ask(
-    { type: 'select', message: question, choices: named, default: Math.max(start, 0), loop: false, theme },
+    { type: 'select', message: question, choices: named, default: Math.max(start, 0), pageSize, loop: false, theme },
     options,
   )
   const choice = choices[Number(chosen)]

@@ -21,16 +21,22 @@ export async function drawQr(payload: string): Promise<QrPicture> {
  */
 const onBlack = (line: string): string => `\u001b[97;40m${line}\u001b[0m`
 
-export type QrPlace = 'below' | 'beside' | 'none'
+export type QrPlace = 'below' | 'beside' | 'above' | 'none'
 
 const gap = 2
 const narrowestText = 28
+/** A screen narrower than this breaks the question that follows into two lines. */
+const wideEnough = 60
 
-/** Where the text goes on a screen of `columns` × `rows`; `none` when the picture itself has no room. */
+/**
+ * Where the text goes on a screen of `columns` × `rows`, so that the picture stays whole when the next question stands
+ * under it; `none` when the picture itself has no room.
+ */
 export function placeText(picture: QrPicture, textLines: number, columns: number, rows: number): QrPlace {
   if (picture.columns > columns || picture.lines.length >= rows) return 'none'
-  if (picture.lines.length + textLines < rows) return 'below'
-  return columns - picture.columns - gap >= narrowestText ? 'beside' : 'below'
+  const questionLines = columns < wideEnough ? 2 : 1
+  if (picture.lines.length + textLines + questionLines <= rows) return 'below'
+  return columns - picture.columns - gap >= narrowestText ? 'beside' : 'above'
 }
 
 /** The picture with its text, ready to be printed. `wrap` breaks a text into lines of a width. */
@@ -42,7 +48,9 @@ export function layOutQr(
 ): string[] {
   const { colour, columns, wrap } = options
   const painted = picture.lines.map(line => (colour ? onBlack(line.padEnd(picture.columns)) : line))
-  if (place === 'below') return [...painted, ...text.flatMap(line => wrap(line, columns))]
+  const whole = () => text.flatMap(line => wrap(line, columns))
+  if (place === 'below') return [...painted, ...whole()]
+  if (place === 'above') return [...whole(), ...painted]
   const wrapped = text.flatMap(line => [...wrap(line, columns - picture.columns - gap), ''])
   return painted.map((line, index) => {
     const words = wrapped[index]

@@ -1,20 +1,22 @@
+import { printable } from '../../lib/printable.ts'
 import type { Cell, Style } from '../context.ts'
 import { padTo, shorten, widthOf } from './text-width.ts'
 
 const indent = '  '
 const gap = '  '
-const widestCell = 28
+const widestCell = 32
 
 /**
  * The lines of a table: columns under `titles` where they fit into `columns`, else one line per cell with its title
- * before it.
+ * before it. What the cells say is made printable.
  */
 export function layOutTable(
   titles: readonly string[],
-  rows: readonly (readonly Cell[])[],
+  cells: readonly (readonly Cell[])[],
   columns: number,
   paint: (style: Style, text: string) => string,
 ): string[] {
+  const rows = cells.map(row => row.map(cell => ({ ...cell, text: printable(cell.text) })))
   const widths = titles.map((title, column) =>
     Math.max(widthOf(title), ...rows.map(row => Math.min(widestCell, widthOf(row[column]?.text ?? '')))),
   )
@@ -32,9 +34,10 @@ export function layOutTable(
     (
       indent +
       cells
-        .map((cell, column) =>
-          styled(cell, padTo(shorten(cell.text, widths[column] ?? widestCell), widths[column] ?? 0)),
-        )
+        .map((cell, column) => {
+          const text = shorten(cell.text, widths[column] ?? widestCell)
+          return styled(cell, column === cells.length - 1 ? text : padTo(text, widths[column] ?? 0))
+        })
         .join(gap)
     ).trimEnd()
   return [line(titles.map(text => ({ text, style: 'dim' as const }))), ...rows.map(line)]

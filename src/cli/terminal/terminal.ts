@@ -1,4 +1,3 @@
-import { printable } from '../../lib/printable.ts'
 import type { SystemContext, Terminal } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { PromptOptions } from './prompts.ts'
@@ -22,13 +21,13 @@ function allowsColour({ system, color }: TerminalOptions, stream: NodeJS.WriteSt
   return stream.isTTY === true && !system.env.NO_COLOR && system.env.TERM !== 'dumb'
 }
 
-/** JSON leaves these as they are; a terminal may obey them: DEL, C1 and bidirectional controls, separators of lines. */
-const unsafeInJson = /[\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
-const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+// JSON escapes the C0 controls itself; a terminal obeys others, too.
+const obeyed = /[\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** One line of JSON in which every control character is escaped. */
-const jsonLine = (members: Readonly<Record<string, unknown>>): string =>
-  `${JSON.stringify(members).replace(unsafeInJson, escaped)}\n`
+/** One line of NDJSON with nothing in it that moves a cursor. */
+export const jsonLine = (members: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(members).replace(obeyed, escaped)
 
 const noWait = { update() {}, stop() {} }
 
@@ -49,7 +48,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     stream.write(`${lines.join('\n')}\n`)
   }
   const line = (members: Readonly<Record<string, unknown>>) => {
-    if (json) stdout.write(jsonLine(members))
+    if (json) stdout.write(`${jsonLine(members)}\n`)
   }
 
   let prompting: Promise<{ module: typeof import('./prompts.ts'); how: PromptOptions }> | undefined
@@ -99,21 +98,15 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     },
     warn: text => writeOn(stderr, text),
     async table(titles, rows) {
-      const clean = rows.map(cells => cells.map(cell => ({ ...cell, text: printable(cell.text) })))
-      await prepareWidths([...titles, ...clean.flatMap(row => row.map(cell => cell.text))])
-      write(layOutTable(titles, clean, columns(), paint).join('\n'))
+      await prepareWidths([...titles, ...rows.flatMap(row => row.map(cell => cell.text))])
+      write(layOutTable(titles, rows, columns(), paint).join('\n'))
     },
     event: (name, members) => line({ event: name, ...members }),
     result: members => line({ event: 'result', ok: true, ...members }),
     qr: showQr,
     select: async (question, choices, preselected) => {
       const { module, how } = await prompts()
-      const clean = choices.map(({ label, hint, ...choice }) => ({
-        ...choice,
-        label: printable(label),
-        ...(hint === undefined ? {} : { hint: printable(hint) }),
-      }))
-      return module.askChoice(question, clean, preselected, how)
+      return module.askChoice(question, choices, preselected, how)
     },
     text: async (question, given = {}) => {
       const { module, how } = await prompts()

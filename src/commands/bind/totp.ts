@@ -11,8 +11,8 @@ export async function run(context: Context): Promise<void> {
   const { t } = terminal
   const bound = await stepUp.run('totp.bind', undefined, async proof => {
     const { binding_id, uri, secret, expires_at } = await api.call(beginTotpBinding, { proof })
-    await terminal.qr(uri, [t('totp.scan'), t('totp.secret', { secret: readable(secret) })])
     terminal.event('qr', { item: 'totp', payload: uri, secret, expires_at })
+    await terminal.qr(uri, [t('totp.scan'), t('totp.secret', { secret: readable(secret) })])
     return proveByCode(context, { binding_id, channel: 'totp' })
   })
   sayBound(context, bound)

@@ -1,0 +1,70 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openProfiles, profileDirectory } from '../../src/cli/profile.ts'
+
+const origin = 'https://accounts.example.org'
+const session = { username: 'alice', sessionSecret: 's', sessionId: 'i', expiresAt: '2026-12-01T00:00:00.000Z' }
+let home: string
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'hufu-profile-'))
+})
+afterEach(() => rmSync(home, { recursive: true, force: true }))
+const open = () => openProfiles({ HOME: home }, 'linux')
+const mode = (path: string) => statSync(path).mode & 0o777
+
+describe('the file of logins', () => {
+  it('is for its owner alone, and so is its directory', () => {
+    const store = open()
+    store.save(origin, 'default', session)
+    expect(mode(store.file)).toBe(0o600)
+    expect(mode(profileDirectory({ HOME: home }, 'linux'))).toBe(0o700)
+  })
+
+  it('is closed again where it was opened to others', () => {
+    const store = open()
+    store.save(origin, 'default', session)
+    chmodSync(store.file, 0o644)
+    chmodSync(profileDirectory({ HOME: home }, 'linux'), 0o755)
+    store.save(origin, 'work', session)
+    expect(mode(store.file)).toBe(0o600)
+    expect(mode(profileDirectory({ HOME: home }, 'linux'))).toBe(0o700)
+  })
+
+  it('keeps one login per server and profile, and the last server', () => {
+    open().save(origin, 'default', session)
+    open().save(origin, 'work', { ...session, username: 'bob' })
+    open().save('http://localhost:8080', 'default', { ...session, username: 'carol' })
+    const store = open()
+    expect(store.session(origin, 'default')).toEqual(session)
+    expect(store.session(origin, 'work')?.username).toBe('bob')
+    expect(store.defaultServer).toBe('http://localhost:8080')
+    store.clear(origin, 'default')
+    expect(open().session(origin, 'default')).toBeUndefined()
+    expect(open().session(origin, 'work')?.username).toBe('bob')
+    expect(open().defaultServer).toBe('http://localhost:8080')
+  })
+
+  it('is not written by reading it, nor by clearing what is not there', () => {
+    const store = open()
+    store.clear(origin, 'default')
+    expect(store.session(origin, 'default')).toBeUndefined()
+    expect(() => statSync(store.file)).toThrow('ENOENT')
+  })
+
+  it('is refused in words when it is damaged, and left as it is', () => {
+    const store = open()
+    store.save(origin, 'default', session)
+    writeFileSync(store.file, '{"sess')
+    expect(open).toThrow(expect.objectContaining({ code: 'profile_unreadable' }))
+    expect(readFileSync(store.file, 'utf8')).toBe('{"sess')
+  })
+
+  it('gives no login that lacks a part', () => {
+    const store = open()
+    store.save(origin, 'default', session)
+    writeFileSync(store.file, JSON.stringify({ sessions: { [origin]: { default: { username: 'alice' } } } }))
+    expect(open().session(origin, 'default')).toBeUndefined()
+  })
+})
