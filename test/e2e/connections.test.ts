@@ -64,7 +64,10 @@ describe('a server', () => {
     expectRefused(await login(web.url), 7, 'server_not_hufud')
     // It is told apart before it gets a password.
     expect(web.requests).toEqual(['POST /v1/logins'])
-    const listener = createServer(socket => socket.end('SSH-2.0-OpenSSH_9.6\r\n'))
+    const listener = createServer(socket => {
+      socket.on('error', () => {})
+      socket.write('SSH-2.0-OpenSSH_9.6\r\n', () => socket.destroySoon())
+    })
     await new Promise<void>(resolve => listener.listen(0, '127.0.0.1', resolve))
     fakes.push({ close: () => new Promise(resolve => listener.close(() => resolve())) })
     const address = listener.address()

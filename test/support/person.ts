@@ -36,6 +36,14 @@ export interface CodesGiven {
   readonly bindFile?: string | undefined
 }
 
+/** What is known of somebody's account when it is made; a user name and a password are made up where they are left out. */
+export interface Given {
+  readonly username?: string
+  readonly password?: string
+  readonly email?: string
+  readonly phone?: string
+}
+
 /** Somebody with an account, a home folder, a phone and a mailbox. */
 export class Person {
   readonly server: EphemeralServer
@@ -53,8 +61,9 @@ export class Person {
   }
 
   /** An account that an admin made, with a password that its owner set, not logged in. */
-  static async enrol(server: EphemeralServer, given: { email?: string; phone?: string } = {}): Promise<Person> {
-    const person = new Person(server, `person-${++people}-${randomBytes(3).toString('hex')}`)
+  static async enrol(server: EphemeralServer, given: Given = {}): Promise<Person> {
+    const person = new Person(server, given.username ?? `person-${++people}-${randomBytes(3).toString('hex')}`)
+    person.password = given.password ?? person.password
     const admin = apiClient(server.url, { serviceCredential: server.adminToken })
     const { link_secret } = await admin.call(createAccount, {
       body: {
@@ -71,7 +80,7 @@ export class Person {
   }
 
   /** As `enrol`, and logged in by `hufu login`. */
-  static async loggedIn(server: EphemeralServer, given: { email?: string; phone?: string } = {}): Promise<Person> {
+  static async loggedIn(server: EphemeralServer, given: Given = {}): Promise<Person> {
     const person = await Person.enrol(server, given)
     const { exitCode, stderr } = await person.hufu(['login', person.username, '--verify', 'password'])
     if (exitCode !== 0) throw new Error(stderr)
