@@ -58,13 +58,6 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', signal => {
   })
 })
 
-it('a scan that comes after the command was broken off binds nothing that was not asked for', async () => {
-  const running = await started(['bind', 'wechat'], 'qr')
-  running.kill('SIGTERM')
-  await running.finished
-  expect((await person.item('wechat')).set).toBe(false)
-})
-
 describe('--timeout', () => {
   // Where the system has no USB at all, that is what is said, at once.
   const hasUsb = async () => {
