@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
@@ -76,7 +75,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     keys,
     outbox,
     hashing: createPasswordHashing({
-      concurrency: config.hashConcurrency || availableParallelism(),
+      concurrency: config.hashConcurrency,
       queueLength: config.hashQueue,
     }),
     policy: config.policy,

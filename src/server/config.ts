@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { homedir } from 'node:os'
+import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { Errors } from 'typebox/schema'
 import * as Type from 'typebox/type'
@@ -128,6 +128,15 @@ function parseListen(text: string): { host: string; port: number } {
 }
 
 /**
+ * How many hashes run at once: one more than there are cores, so that none is idle while the main thread commits, and
+ * one fewer than libuv has threads, so that files and names are still looked up.
+ */
+function hashingSlots(env: Environment): number {
+  const threads = Number(env['UV_THREADPOOL_SIZE']) || 4
+  return Math.max(1, Math.min(availableParallelism() + 1, threads - 1))
+}
+
+/**
  * The configuration: options before environment before file before defaults.
  * @throws {ConfigError}
  */
@@ -160,7 +169,7 @@ export function loadConfig(
     secretKey: keyText ? { text: keyText } : { file: env.HUFUD_SECRET_KEY_FILE ?? `${databasePath}.key` },
     trustedProxies: file.trusted_proxies ?? [],
     logLevel: env.HUFUD_LOG_LEVEL ?? file.log_level ?? 'info',
-    hashConcurrency: file.hash_concurrency ?? 0,
+    hashConcurrency: file.hash_concurrency ?? hashingSlots(env),
     hashQueue: file.hash_queue ?? 64,
     policy: {
       ...defaultPolicy,
