@@ -1,9 +1,9 @@
-import { ApiError } from '../api/errors.ts'
+import { ApiError, isApiError } from '../api/errors.ts'
 import { InputRequiredError } from '../auth/errors.ts'
 import type { CodeRequest, Interaction } from '../auth/interaction.ts'
 import type { CodeSent, MethodChoice, VerificationMethod } from '../contract/schemas.ts'
 import { type Clock, timeOf } from '../lib/clock.ts'
-import type { Answers, Choice, Terminal } from './context.ts'
+import type { Answers, Choice, Context, Terminal } from './context.ts'
 
 const passwordOptions = ['--password-file', 'HUFU_PASSWORD']
 const codeOptions = ['--code-file', 'HUFU_CODE', '--code-command']
@@ -15,7 +15,7 @@ export interface InteractionOptions {
   readonly verify: readonly VerificationMethod[]
   readonly clock: Clock
   readonly signal: AbortSignal
-  readonly explain: (error: unknown) => void
+  readonly explain: Context['explain']
 }
 
 /** How the ceremonies of `src/auth` speak with a person, or take from a script what it supplies. */
@@ -23,6 +23,10 @@ export function createInteraction(options: InteractionOptions): Interaction {
   const { terminal, answers, verify, clock, signal, explain } = options
   const { t } = terminal
   let prompted = false
+
+  /** Of recovery codes the server tells how many are left. */
+  const hintOf = (method: VerificationMethod, hint: string) =>
+    method === 'recovery' && /^\d+$/.test(hint) ? t('method.left', { count: Number(hint) }) : hint
 
   const notAvailable = (methods: readonly MethodChoice[]) => {
     const error = new ApiError('method_not_available', {
@@ -103,7 +107,7 @@ export function createInteraction(options: InteractionOptions): Interaction {
         ({ method, hint }): Choice<VerificationMethod> => ({
           value: method,
           label: t(`method.${method}`),
-          ...(hint === null ? {} : { hint }),
+          ...(hint === null ? {} : { hint: hintOf(method, hint) }),
         }),
       )
       return terminal.select(t(question), choices)
@@ -124,9 +128,15 @@ export function createInteraction(options: InteractionOptions): Interaction {
       )
     },
     refused(error, remaining) {
-      explain(error)
       const methods = remaining.map(({ method }) => t(`method.${method}`)).join(t('list.and'))
-      if (remaining.length > 1) terminal.warn(`  ${t('refused.remaining', { methods })}`)
+      const others = remaining.length > 1 ? t('refused.remaining', { methods }) : undefined
+      // What these advise is that, too, in the words of a command line.
+      const samesay = isApiError(error, 'password_incorrect', 'login_failed')
+      if (others !== undefined && samesay) explain(error, others)
+      else {
+        explain(error)
+        if (others !== undefined) terminal.warn(`  ${others}`)
+      }
     },
     event: terminal.event,
     codeSent(sent, purpose) {

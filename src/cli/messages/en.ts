@@ -16,6 +16,8 @@ const enWords = {
   'method.totp': 'Code of your authenticator app',
   'method.webauthn': 'Security key',
   'method.recovery': 'Recovery code',
+  'method.left_one': '{{count}} left',
+  'method.left_other': '{{count}} left',
   'method.with_hint': '{{method}}  {{hint}}',
 
   'ask.server': 'Address of your account server (https://…):',
@@ -30,7 +32,7 @@ const enWords = {
   'ask.totp_code': '6-digit code of your authenticator app:',
   'ask.recovery_code': 'Recovery code:',
   'ask.login_method': 'How do you want to log in?',
-  'ask.second_factor': 'One more step. How do you want to confirm that it is you?',
+  'ask.second_factor': 'Second step. How do you want to confirm?',
   'ask.step_up': 'First confirm that it is you. How?',
   'ask.which_key': 'Which security key?',
   'check.not_empty': 'Please type something.',
@@ -56,7 +58,7 @@ const enWords = {
   'when.minutes_other': 'in {{count}} minutes',
   'warn.file_readable': 'Others on this machine can read {{file}}. Close it to them with: chmod 600 {{file}}',
 
-  'login.done': 'Welcome, {{username}}. You are logged in to {{server}} until {{time}}.',
+  'login.done': 'Welcome, {{username}}. Logged in to {{server}} until {{time}}.',
   'logout.done': 'You are logged out of {{server}}.',
   'logout.all_one': 'You are logged out; {{count}} session was ended.',
   'logout.all_other': 'You are logged out; {{count}} sessions were ended.',
@@ -105,7 +107,7 @@ const enWords = {
   'sessions.client': 'Program',
   'sessions.source': 'From',
   'sessions.last_used': 'Last used',
-  'sessions.current': '{{client}} (this one)',
+  'sessions.current': 'this one: {{client}}',
   'sessions.revoked_one': '{{count}} session ended.',
   'sessions.revoked_other': '{{count}} sessions ended.',
 

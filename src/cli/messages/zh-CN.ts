@@ -21,6 +21,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'method.totp': '动态口令',
   'method.webauthn': '安全密钥',
   'method.recovery': '恢复码',
+  'method.left_other': '剩余 {{count}} 个',
   'method.with_hint': '{{method}}  {{hint}}',
 
   'ask.server': '账户服务器地址（https://…）：',
@@ -104,7 +105,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'sessions.client': '程序',
   'sessions.source': '来源',
   'sessions.last_used': '上次使用',
-  'sessions.current': '{{client}}（当前）',
+  'sessions.current': '当前：{{client}}',
   'sessions.revoked_other': '已结束 {{count}} 个会话。',
 
   'log.time': '时间',
