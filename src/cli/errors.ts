@@ -15,6 +15,19 @@ const unreachableReasons = [
   'tls_certificate_untrusted',
 ] as const satisfies readonly UnreachableReason[]
 
+const missingInputs = [
+  'username',
+  'password',
+  'new_password',
+  'code',
+  'recovery_code',
+  'phone_number',
+  'email_address',
+  'verification_method',
+  'session',
+  'key',
+] as const
+
 /** What is said where an error does not know it by itself. */
 export interface ErrorSurroundings {
   readonly terminal: Terminal
@@ -57,6 +70,11 @@ function unreachableWords(error: unknown, { t }: Terminal): string {
   return known ? t(`unreachable.${known}`) : ''
 }
 
+function missingWords(error: unknown, { t }: Terminal): string {
+  const missing = member(error, 'missing')
+  return t(`missing.${missingInputs.find(each => each === missing) ?? 'other'}`)
+}
+
 function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
   const { terminal, server, now } = around
   const seconds = member(error, 'retryAfterSeconds')
@@ -73,6 +91,7 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     rule: textOf(member(details, 'udevRule')),
     rpId: textOf(member(error, 'rpId')),
     available: '',
+    missing: missingWords(error, terminal),
     option: Array.isArray(options) ? options.join(terminal.t('list.or')) : '',
     ...(typeof values === 'object' && values !== null ? (values as MessageValues) : {}),
   }

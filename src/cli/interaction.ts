@@ -1,11 +1,14 @@
 import { ApiError, isApiError } from '../api/errors.ts'
 import { InputRequiredError } from '../auth/errors.ts'
 import type { CodeRequest, Interaction } from '../auth/interaction.ts'
+import { CommandError } from '../commands/command-error.ts'
 import type { CodeSent, MethodChoice, VerificationMethod } from '../contract/schemas.ts'
 import { type Clock, timeOf } from '../lib/clock.ts'
 import type { Answers, Choice, Context, Terminal } from './context.ts'
 
 const passwordOptions = ['--password-file', 'HUFU_PASSWORD']
+const isSixDigits = (text: string): boolean => /^\d{6}$/.test(text)
+
 const codeOptions = ['--code-file', 'HUFU_CODE', '--code-command']
 
 export interface InteractionOptions {
@@ -72,7 +75,7 @@ export function createInteraction(options: InteractionOptions): Interaction {
     resend: (() => Promise<CodeSent>) | undefined,
   ): Promise<string> {
     let sent = first
-    const validate = (text: string) => /^\d{6}$/.test(text) || (resend && /^r$/i.test(text)) || t('check.six_digits')
+    const validate = (text: string) => isSixDigits(text) || (resend && /^r$/i.test(text)) || t('check.six_digits')
     for (;;) {
       const question = request.channel === 'totp' ? t('ask.totp_code') : t('ask.code')
       const typed = await terminal.text(question, {
@@ -118,7 +121,13 @@ export function createInteraction(options: InteractionOptions): Interaction {
     },
     async code(request, sent, resend) {
       prompted = false
-      return (await answers.code(request)) ?? ask(() => typeCode(request, sent, resend), 'code', codeOptions)
+      const supplied = await answers.code(request)
+      if (supplied === undefined) return ask(() => typeCode(request, sent, resend), 'code', codeOptions)
+      if (isSixDigits(supplied)) return supplied
+      throw new CommandError('input_malformed', {
+        source: codeOptions.join(t('list.or')),
+        expected: t('expected.code'),
+      })
     },
     async recoveryCode() {
       prompted = false

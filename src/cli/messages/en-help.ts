@@ -68,5 +68,6 @@ export const enHelp = {
   'usage.did_you_mean': ' Did you mean {{what}}?',
   'expected.seconds': 'a number of seconds above 0',
   'expected.limit': 'a number from 1 to 200',
+  'expected.code': 'a code of 6 digits',
   'expected.link': 'the one-time link, or its secret of 43 characters',
 } as const

@@ -68,5 +68,6 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'usage.did_you_mean': '您是否想用 {{what}}？',
   'expected.seconds': '大于 0 的秒数',
   'expected.limit': '1 至 200 的数字',
+  'expected.code': '6 位数字的验证码',
   'expected.link': '一次性链接，或其中 43 个字符的密文',
 }
