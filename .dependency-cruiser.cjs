@@ -41,7 +41,7 @@ const onlyIn = {
   commander: '^src/(cli|server)/',
   i18next: '^src/(cli|server)/messages/',
   'node-hid': '^src/hid/transports/',
-  undici: '^src/(api|server/providers)/',
+  undici: '^src/server/providers/',
   kysely: '^src/server/store/',
   'better-sqlite3': '^src/server/store/',
   argon2: '^src/server/domain/passwords/',

@@ -1,8 +1,11 @@
-// Builds dist/: for each bin/NAME.ts a small CommonJS executable dist/NAME.cjs, which loads the ES modules that the
-// rest is bundled into, split so that a command loads no more than it runs. Start-up time is what decides here: a
-// program of a hundred modules unbundled takes ten times as long to begin.
-import { chmod, readdir, readFile, rm } from 'node:fs/promises'
-import { build } from 'esbuild'
+// Builds dist/: for each bin/NAME.ts an executable dist/NAME.cjs, and beside it the program, bundled and split so that a
+// command loads no more than it runs. What decides here is start-up time: a program of a hundred modules unbundled takes
+// ten times as long to begin, and compiling what is left takes longer than all else. So the chunks are CommonJS, which
+// node loads in a third of the time of ES modules, and each has V8's code cache beside it (docs/adr/0002-code-cache.md).
+import { spawn } from 'node:child_process'
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { build, transform } from 'esbuild'
 
 const root = new URL('../', import.meta.url)
 const at = path => new URL(path, root).pathname
@@ -12,17 +15,12 @@ const { version } = JSON.parse(await readFile(at('package.json'), 'utf8'))
 const external = ['node-hid', 'better-sqlite3', 'argon2', 'fido2-lib', 'pg-native']
 
 const common = {
-  absWorkingDir: at('.'),
-  bundle: true,
   platform: 'node',
   target: 'node20',
   minifySyntax: true,
   minifyWhitespace: true,
   charset: 'utf8',
-  sourcemap: 'external',
   legalComments: 'none',
-  logLevel: 'warning',
-  define: { HUFU_VERSION: JSON.stringify(version) },
 }
 
 /**
@@ -42,49 +40,68 @@ const leanConf = {
   },
 }
 
-/** In an executable, `../src/cli/main.ts` is the module `./cli/main.mjs` beside it, loaded when it is asked for. */
-const programBeside = {
-  name: 'program-beside',
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/src\/.*\.ts$/ }, ({ path, importer }) =>
-      /[\\/]bin[\\/]/.test(importer)
-        ? { path: path.replace(/^\.\.\/src\//, './').replace(/\.ts$/, '.mjs'), external: true }
-        : undefined,
-    )
-  },
-}
-
 const executables = (await readdir(at('bin'))).filter(name => name.endsWith('.ts'))
-const sources = await Promise.all(executables.map(name => readFile(at(`bin/${name}`), 'utf8')))
-const programs = [
-  ...new Set(sources.flatMap(text => [...text.matchAll(/import\('\.\.\/(src\/[^']+)'\)/g)].map(m => m[1]))),
-]
+const sources = new Map()
+for (const name of executables) sources.set(name, await readFile(at(`bin/${name}`), 'utf8'))
+const programs = [...sources.values()].flatMap(text =>
+  [...text.matchAll(/import\('\.\.\/(src\/[^']+)'\)/g)].map(([, program]) => program),
+)
+
+const toCommonJs = (code, banner) =>
+  transform(code, {
+    ...common,
+    loader: 'ts',
+    format: 'cjs',
+    // What is loaded on demand is loaded by the same `require`, and so from the cache, too.
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': 'hufuModuleUrl', HUFU_VERSION: JSON.stringify(version) },
+    ...(banner ? { banner } : {}),
+  })
+
+const moduleUrl = "const hufuModuleUrl = require('node:url').pathToFileURL(__filename).href;"
 
 await rm(at('dist'), { recursive: true, force: true })
-await build({
+const { outputFiles } = await build({
   ...common,
+  absWorkingDir: at('.'),
   entryPoints: programs,
+  bundle: true,
   outbase: 'src',
   outdir: 'dist',
-  outExtension: { '.js': '.mjs' },
   chunkNames: 'chunks/[name]-[hash]',
   format: 'esm',
   splitting: true,
+  keepNames: true,
+  logLevel: 'warning',
   external,
   plugins: [leanConf],
-  // For the CommonJS packages in the bundle, whose `require` of node's own modules stays as it is.
-  banner: {
-    js: "import { createRequire as hufuRequire } from 'node:module'; const require = hufuRequire(import.meta.url);",
-  },
+  define: { HUFU_VERSION: JSON.stringify(version) },
+  write: false,
 })
-await build({
-  ...common,
-  entryPoints: executables.map(name => `bin/${name}`),
-  outdir: 'dist',
-  outExtension: { '.js': '.cjs' },
-  format: 'cjs',
-  sourcemap: false,
-  plugins: [programBeside],
-  banner: { js: '#!/usr/bin/env node' },
+for (const { path, text } of outputFiles) {
+  const { code } = await toCommonJs(text, text.includes('import.meta.url') ? moduleUrl : undefined)
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path.replace(/\.js$/, '.cjs'), code.replace(/require\("(\.[^"]*)\.js"\)/g, 'require("$1.cjs")'))
+}
+
+const loader = await readFile(at('scripts/chunk-loader.cjs'), 'utf8')
+await writeFile(at('dist/chunk-loader.cjs'), loader)
+for (const [name, source] of sources) {
+  const beside = source.replace(/import\('\.\.\/src\/([^']+)\.ts'\)/g, "import('./$1.cjs')")
+  const { code } = await toCommonJs(beside)
+  const loading = code.replace(/require\("(\.\/[^"]+)"\)/g, 'require("./chunk-loader.cjs").load(__dirname, "$1")')
+  const file = at(`dist/${name.replace(/\.ts$/, '.cjs')}`)
+  await writeFile(file, `#!/usr/bin/env node\n${loading}`)
+  await chmod(file, 0o755)
+}
+
+// Without the cache all works, only later: a failure here is told and forgiven.
+await new Promise(resolve => {
+  const warming = spawn(process.execPath, [at('scripts/warm-code-cache.mjs')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  warming.once('close', status => {
+    if (status !== 0) process.stderr.write('The code cache was not made: the programs will start more slowly.\n')
+    resolve()
+  })
 })
-for (const name of executables) await chmod(at(`dist/${name.replace(/\.ts$/, '.cjs')}`), 0o755)

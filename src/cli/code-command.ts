@@ -22,6 +22,9 @@ export function runCodeCommand(
     })
     const onAbort = () => {
       child.kill('SIGTERM')
+      // What the shell has started may live on and hold the pipe: nothing waits for it.
+      child.stdout.destroy()
+      child.unref()
       const error = abortError(signal)
       const timedOut = 'code' in error && error.code === 'timed_out'
       reject(timedOut ? new CommandError('code_command_timeout', { command }) : error)

@@ -39,7 +39,7 @@ export const exitCodes = {
   bug,
   // the way to the server (src/api/errors.ts)
   server_url_invalid: usage,
-  server_insecure: refused,
+  server_insecure: usage,
   server_unreachable: server,
   server_timeout: server,
   server_not_hufud: server,

@@ -34,7 +34,8 @@ export function usageError(error: CommanderError, t: Translate): UsageError {
       case 'commander.unknownOption': {
         const instead = secrets[flag]
         if (instead) return t('usage.secret_in_argv', { what: flag, instead })
-        return t('usage.unknown_option', { what }) + suggestion
+        // What follows `=` may be a secret, meant for an option that there is not.
+        return t('usage.unknown_option', { what: flag }) + suggestion
       }
       case 'commander.unknownCommand':
         return t('usage.unknown_command', { what }) + suggestion

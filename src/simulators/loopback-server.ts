@@ -107,6 +107,7 @@ async function readBody(message: IncomingMessage, maximumLength: number): Promis
 
 function send(response: ServerResponse, { status, contentType, body }: LoopbackAnswer): void {
   if (response.destroyed) return
-  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' })
+  const length = Buffer.byteLength(body)
+  response.writeHead(status, { 'content-type': contentType, 'content-length': length, 'cache-control': 'no-store' })
   response.end(body)
 }

@@ -53,7 +53,13 @@ describe('a new binding', () => {
   it('of an address replaces; a code that was sent to the old one before opens nothing after', async () => {
     const person = await Person.loggedIn(server, { email: freshAddress() })
     const [old, address] = [person.email ?? '', freshAddress()]
-    const running = person.start(['recovery-codes', '--verify', 'email', '--code-command', waitForFile(person, 'late')])
+    const running = person.start([
+      'recovery-codes',
+      '--verify',
+      'email',
+      '--code-command',
+      person.commandAwaiting('late'),
+    ])
     await running.seen('code_sent')
     const oldCode = await server.outbox.latestCode(old)
     await person.bindEmail(address)
@@ -72,7 +78,7 @@ describe('a new binding', () => {
       '--verify',
       'password',
       '--code-command',
-      waitForFile(person, 'code'),
+      person.commandAwaiting('code'),
     ])
     const { secret } = await running.seen('qr')
     // Not yet proven: the old one still answers.
@@ -177,7 +183,3 @@ describe('recovery codes', () => {
     expect((await person.status()).recovery_codes_left).toBe(9)
   })
 })
-
-/** A `--code-command` that waits, with an end, for a file. */
-const waitForFile = (person: Person, name: string): string =>
-  `for i in $(seq 300); do test -s '${person.path(name)}' && exec cat '${person.path(name)}'; sleep 0.05; done; exit 1`

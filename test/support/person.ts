@@ -108,6 +108,12 @@ export class Person {
     return this.path(name)
   }
 
+  /** A `--code-command` that waits, with an end, for `file(name, code)`. */
+  commandAwaiting(name: string): string {
+    const path = this.path(name)
+    return `for i in $(seq 300); do test -s '${path}' && exec cat '${path}'; sleep 0.05; done; exit 1`
+  }
+
   /** Environment by which a `--code-command` finds the next code of each kind. */
   async codeSources({ bindTo, bindFile }: CodesGiven = {}): Promise<Record<string, string>> {
     const { outbox } = this.server

@@ -10,6 +10,7 @@ import { type OpenedSession, openSession } from './sessions.ts'
 import { admitAttempt } from './throttle.ts'
 import { usernameKey } from './usernames.ts'
 import { beginVerification, boundMethods, judgeVerification } from './verification/methods.ts'
+import { loginKey } from './verification/one-time-code.ts'
 import type { Subject } from './verification/verifier.ts'
 
 export type LoginOutcome =
@@ -53,7 +54,7 @@ export function secondFactors(
 }
 
 export function createLogins(domain: Domain): Logins {
-  const { store, clock, random, keys, policy } = domain
+  const { store, clock, random, policy } = domain
 
   async function open(
     loginId: string,
@@ -65,7 +66,7 @@ export function createLogins(domain: Domain): Logins {
       purpose: 'login',
       id: login.id,
       account,
-      accountKey: keys.hashText('throttle', login.username_key),
+      accountKey: loginKey(domain, login.username_key),
       webauthnChallenge: login.webauthn_challenge,
     }
     return { login, account, subject }

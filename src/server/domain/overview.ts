@@ -21,20 +21,8 @@ const itemState = (
 
 /** The security page of the member's account. */
 export async function readOverview({ store }: Pick<Domain, 'store'>, { account, session }: Member): Promise<Overview> {
-  const { authenticators } = store.read
-  const [totp, wechat, credentials, recoveryCodesLeft] = await Promise.all([
-    authenticators.findTotp(account.id),
-    authenticators.findWeChat(account.id),
-    authenticators.listCredentials(account.id),
-    authenticators.countRecoveryCodes(account.id),
-  ])
-  const keys = credentials.map(key => ({
-    id: key.id,
-    name: key.name,
-    bound_at: isoTime(key.bound_at),
-    last_used_at: timeOrNull(key.used_at),
-  }))
-  const lastKeyUse = credentials.reduce<number | null>(
+  const { totp, wechat, keys, recoveryCodesLeft } = await store.read.authenticators.listBound(account.id)
+  const lastKeyUse = keys.reduce<number | null>(
     (latest, { used_at }) => (used_at === null ? latest : Math.max(latest ?? 0, used_at)),
     null,
   )
@@ -58,19 +46,24 @@ export async function readOverview({ store }: Pick<Domain, 'store'>, { account, 
         boundAt: account.email_bound_at,
         usedAt: account.email_used_at,
       }),
-      itemState('totp', { set: totp !== undefined, boundAt: totp?.bound_at ?? null, usedAt: totp?.used_at ?? null }),
+      itemState('totp', { set: totp !== null, boundAt: totp?.bound_at ?? null, usedAt: totp?.used_at ?? null }),
       itemState('wechat', {
-        set: wechat !== undefined,
+        set: wechat !== null,
         value: wechat ? maskOpenid(wechat.openid) : null,
         boundAt: wechat?.bound_at ?? null,
       }),
       {
         ...itemState('webauthn', {
           set: keys.length > 0,
-          boundAt: credentials[0]?.bound_at ?? null,
+          boundAt: keys[0]?.bound_at ?? null,
           usedAt: lastKeyUse,
         }),
-        keys,
+        keys: keys.map(key => ({
+          id: key.id,
+          name: key.name,
+          bound_at: isoTime(key.bound_at),
+          last_used_at: timeOrNull(key.used_at),
+        })),
       },
     ],
     recovery_codes_left: recoveryCodesLeft,

@@ -37,11 +37,12 @@ export function createHttpServer({
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 64 },
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     reply.header(serverHeader, version)
+    done(null, payload)
   })
   // The route's pattern and nothing of the URL, headers or body: those may hold secrets.
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions } = request
     const line = {
       method,
@@ -50,6 +51,7 @@ export function createHttpServer({
       milliseconds: Math.round(reply.elapsedTime),
     }
     request.log.info(line, 'request')
+    done()
   })
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
   app.setErrorHandler((error: FastifyError, request, reply) => {

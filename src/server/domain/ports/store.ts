@@ -145,7 +145,17 @@ export interface BindingQueries {
   endByItem(accountId: string, item: string, now: number): Promise<void>
 }
 
+/** What is bound to an account beside what its own row says. */
+export interface BoundAuthenticators {
+  readonly totp: Pick<TotpTable, 'bound_at' | 'used_at'> | null
+  readonly wechat: Pick<WeChatIdentitiesTable, 'openid' | 'bound_at'> | null
+  /** The first bound first. */
+  readonly keys: readonly Pick<WebAuthnCredentialsTable, 'id' | 'name' | 'bound_at' | 'used_at'>[]
+  readonly recoveryCodesLeft: number
+}
+
 export interface AuthenticatorQueries {
+  listBound(accountId: string): Promise<BoundAuthenticators>
   findTotp(accountId: string): Promise<TotpTable | undefined>
   putTotp(row: TotpTable): Promise<void>
   removeTotp(accountId: string): Promise<boolean>
@@ -162,7 +172,6 @@ export interface AuthenticatorQueries {
   useCredential(id: string, use: { signCount: number; backupState: boolean }, now: number): Promise<void>
   replaceRecoveryCodes(accountId: string, rows: RecoveryCodesTable[]): Promise<void>
   useRecoveryCode(accountId: string, codeHash: string, now: number): Promise<boolean>
-  countRecoveryCodes(accountId: string): Promise<number>
 }
 
 export interface ThrottleQueries {

@@ -21,21 +21,16 @@ export async function boundMethods(
   outbox: Domain['outbox'],
   account: AccountsTable,
 ): Promise<MethodChoice[]> {
-  const { authenticators } = queries
-  const [totp, credentials, recoveryCodes] = [
-    await authenticators.findTotp(account.id),
-    await authenticators.listCredentials(account.id),
-    await authenticators.countRecoveryCodes(account.id),
-  ]
+  const { totp, keys, recoveryCodesLeft } = await queries.authenticators.listBound(account.id)
   const choices: (MethodChoice | false)[] = [
     account.password_hash !== null && { method: 'password', hint: null },
     account.email_address !== null &&
       outbox.channels.has('email') && { method: 'email', hint: maskEmail(account.email_address) },
     account.phone_number !== null &&
       outbox.channels.has('phone') && { method: 'phone', hint: maskPhone(account.phone_number) },
-    totp !== undefined && { method: 'totp', hint: null },
-    credentials.length > 0 && { method: 'webauthn', hint: credentials.map(({ name }) => name).join(', ') },
-    recoveryCodes > 0 && { method: 'recovery', hint: String(recoveryCodes) },
+    totp !== null && { method: 'totp', hint: null },
+    keys.length > 0 && { method: 'webauthn', hint: keys.map(({ name }) => name).join(', ') },
+    recoveryCodesLeft > 0 && { method: 'recovery', hint: String(recoveryCodesLeft) },
   ]
   return choices.filter(choice => choice !== false)
 }

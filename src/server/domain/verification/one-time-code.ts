@@ -88,6 +88,10 @@ export async function sendCode(
   }
 }
 
+/** What stands for an account at a login, where nobody may tell whether there is one. */
+export const loginKey = ({ keys }: Pick<Domain, 'keys'>, usernameKey: string): string =>
+  keys.hashText('throttle', usernameKey)
+
 /** Whether `code` is one that was sent to this account for something else. */
 async function wasSentForOtherPurpose(domain: Domain, subject: CodeSubject, code: string): Promise<boolean> {
   const { store, clock } = domain
@@ -103,6 +107,7 @@ async function wasSentForOtherPurpose(domain: Domain, subject: CodeSubject, code
       ...subject,
       purpose: other.purpose,
       id: other.subject_id,
+      accountKey: other.purpose === 'login' && account ? loginKey(domain, account.username_key) : subject.accountKey,
       channel: other.channel,
       destination: destination ?? null,
     }

@@ -1,124 +1,154 @@
 import type { AuthenticatorQueries } from '../../domain/ports/store.ts'
+import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import { takenOr } from '../unique.ts'
 
-export const authenticatorQueries = (db: Handle): AuthenticatorQueries => ({
-  findTotp: accountId =>
-    db.selectFrom('totp_authenticators').selectAll().where('account_id', '=', accountId).executeTakeFirst(),
-
-  async putTotp(row) {
-    await db
-      .insertInto('totp_authenticators')
-      .values(row)
-      .onConflict(conflict => conflict.column('account_id').doUpdateSet(row))
-      .execute()
-  },
-
-  async removeTotp(accountId) {
-    const { numDeletedRows } = await db
-      .deleteFrom('totp_authenticators')
-      .where('account_id', '=', accountId)
-      .executeTakeFirstOrThrow()
-    return numDeletedRows === 1n
-  },
-
-  async useTotpStep(accountId, step, now) {
-    const { numUpdatedRows } = await db
-      .updateTable('totp_authenticators')
-      .set({ last_step: step, used_at: now })
-      .where('account_id', '=', accountId)
-      .where('last_step', '<', step)
-      .executeTakeFirstOrThrow()
-    return numUpdatedRows === 1n
-  },
-
-  findWeChat: accountId =>
-    db.selectFrom('wechat_identities').selectAll().where('account_id', '=', accountId).executeTakeFirst(),
-
-  async ownerOfWeChat(openid) {
-    const owner = await db
-      .selectFrom('wechat_identities')
-      .select('account_id')
-      .where('openid', '=', openid)
-      .executeTakeFirst()
-    return owner?.account_id
-  },
-
-  putWeChat: row =>
-    takenOr(
-      db
-        .insertInto('wechat_identities')
-        .values(row)
-        .onConflict(conflict => conflict.column('account_id').doUpdateSet(row)),
-    ),
-
-  async removeWeChat(accountId) {
-    const { numDeletedRows } = await db
-      .deleteFrom('wechat_identities')
-      .where('account_id', '=', accountId)
-      .executeTakeFirstOrThrow()
-    return numDeletedRows === 1n
-  },
-
-  listCredentials: accountId =>
+const readBound = (db: Handle) =>
+  compiledOnce(db, (accountId: string) =>
     db
-      .selectFrom('webauthn_credentials')
-      .selectAll()
-      .where('account_id', '=', accountId)
-      .orderBy('bound_at')
-      .orderBy('id')
-      .execute(),
+      .selectFrom('accounts')
+      .leftJoin('totp_authenticators as totp', 'totp.account_id', 'accounts.id')
+      .leftJoin('wechat_identities as wechat', 'wechat.account_id', 'accounts.id')
+      .leftJoin('webauthn_credentials as key', 'key.account_id', 'accounts.id')
+      .select(['totp.bound_at as totp_bound_at', 'totp.used_at as totp_used_at'])
+      .select(['wechat.openid', 'wechat.bound_at as wechat_bound_at'])
+      .select(['key.id', 'key.name', 'key.bound_at', 'key.used_at'])
+      .select(({ selectFrom }) =>
+        selectFrom('recovery_codes')
+          .select(({ fn }) => fn.countAll().as('left'))
+          .whereRef('recovery_codes.account_id', '=', 'accounts.id')
+          .where('recovery_codes.used_at', 'is', null)
+          .as('recovery_codes_left'),
+      )
+      .where('accounts.id', '=', accountId)
+      .orderBy('key.bound_at')
+      .orderBy('key.id'),
+  )
 
-  findCredential: credentialId =>
-    db.selectFrom('webauthn_credentials').selectAll().where('credential_id', '=', credentialId).executeTakeFirst(),
+export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
+  const bound = readBound(db)
+  return {
+    async listBound(accountId) {
+      const rows = await bound(accountId)
+      const [first] = rows
+      const { totp_bound_at, totp_used_at, openid, wechat_bound_at } = first ?? {}
+      return {
+        totp: typeof totp_bound_at === 'number' ? { bound_at: totp_bound_at, used_at: totp_used_at ?? null } : null,
+        wechat: openid && typeof wechat_bound_at === 'number' ? { openid, bound_at: wechat_bound_at } : null,
+        keys: rows.flatMap(({ id, name, bound_at, used_at }) =>
+          id === null || name === null || bound_at === null ? [] : [{ id, name, bound_at, used_at }],
+        ),
+        recoveryCodesLeft: Number(first?.recovery_codes_left ?? 0),
+      }
+    },
 
-  insertCredential: row =>
-    takenOr(
-      db
-        .insertInto('webauthn_credentials')
+    findTotp: accountId =>
+      db.selectFrom('totp_authenticators').selectAll().where('account_id', '=', accountId).executeTakeFirst(),
+
+    async putTotp(row) {
+      await db
+        .insertInto('totp_authenticators')
         .values(row)
-        .onConflict(conflict => conflict.doNothing()),
-    ),
+        .onConflict(conflict => conflict.column('account_id').doUpdateSet(row))
+        .execute()
+    },
 
-  removeCredential: (accountId, id) =>
-    db
-      .deleteFrom('webauthn_credentials')
-      .where('account_id', '=', accountId)
-      .where('id', '=', id)
-      .returningAll()
-      .executeTakeFirst(),
+    async removeTotp(accountId) {
+      const { numDeletedRows } = await db
+        .deleteFrom('totp_authenticators')
+        .where('account_id', '=', accountId)
+        .executeTakeFirstOrThrow()
+      return numDeletedRows === 1n
+    },
 
-  async useCredential(id, { signCount, backupState }, now) {
-    await db
-      .updateTable('webauthn_credentials')
-      .set({ sign_count: signCount, backup_state: backupState ? 1 : 0, used_at: now })
-      .where('id', '=', id)
-      .execute()
-  },
+    async useTotpStep(accountId, step, now) {
+      const { numUpdatedRows } = await db
+        .updateTable('totp_authenticators')
+        .set({ last_step: step, used_at: now })
+        .where('account_id', '=', accountId)
+        .where('last_step', '<', step)
+        .executeTakeFirstOrThrow()
+      return numUpdatedRows === 1n
+    },
 
-  async replaceRecoveryCodes(accountId, rows) {
-    await db.deleteFrom('recovery_codes').where('account_id', '=', accountId).execute()
-    await db.insertInto('recovery_codes').values(rows).execute()
-  },
+    findWeChat: accountId =>
+      db.selectFrom('wechat_identities').selectAll().where('account_id', '=', accountId).executeTakeFirst(),
 
-  async useRecoveryCode(accountId, codeHash, now) {
-    const { numUpdatedRows } = await db
-      .updateTable('recovery_codes')
-      .set({ used_at: now })
-      .where('account_id', '=', accountId)
-      .where('code_hash', '=', codeHash)
-      .where('used_at', 'is', null)
-      .executeTakeFirstOrThrow()
-    return numUpdatedRows === 1n
-  },
+    async ownerOfWeChat(openid) {
+      const owner = await db
+        .selectFrom('wechat_identities')
+        .select('account_id')
+        .where('openid', '=', openid)
+        .executeTakeFirst()
+      return owner?.account_id
+    },
 
-  async countRecoveryCodes(accountId) {
-    const { left } = await db
-      .selectFrom('recovery_codes')
-      .select(({ fn }) => fn.countAll().as('left'))
-      .where('account_id', '=', accountId)
-      .where('used_at', 'is', null)
-      .executeTakeFirstOrThrow()
-    return Number(left)
-  },
-})
+    putWeChat: row =>
+      takenOr(
+        db
+          .insertInto('wechat_identities')
+          .values(row)
+          .onConflict(conflict => conflict.column('account_id').doUpdateSet(row)),
+      ),
+
+    async removeWeChat(accountId) {
+      const { numDeletedRows } = await db
+        .deleteFrom('wechat_identities')
+        .where('account_id', '=', accountId)
+        .executeTakeFirstOrThrow()
+      return numDeletedRows === 1n
+    },
+
+    listCredentials: accountId =>
+      db
+        .selectFrom('webauthn_credentials')
+        .selectAll()
+        .where('account_id', '=', accountId)
+        .orderBy('bound_at')
+        .orderBy('id')
+        .execute(),
+
+    findCredential: credentialId =>
+      db.selectFrom('webauthn_credentials').selectAll().where('credential_id', '=', credentialId).executeTakeFirst(),
+
+    insertCredential: row =>
+      takenOr(
+        db
+          .insertInto('webauthn_credentials')
+          .values(row)
+          .onConflict(conflict => conflict.doNothing()),
+      ),
+
+    removeCredential: (accountId, id) =>
+      db
+        .deleteFrom('webauthn_credentials')
+        .where('account_id', '=', accountId)
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst(),
+
+    async useCredential(id, { signCount, backupState }, now) {
+      await db
+        .updateTable('webauthn_credentials')
+        .set({ sign_count: signCount, backup_state: backupState ? 1 : 0, used_at: now })
+        .where('id', '=', id)
+        .execute()
+    },
+
+    async replaceRecoveryCodes(accountId, rows) {
+      await db.deleteFrom('recovery_codes').where('account_id', '=', accountId).execute()
+      await db.insertInto('recovery_codes').values(rows).execute()
+    },
+
+    async useRecoveryCode(accountId, codeHash, now) {
+      const { numUpdatedRows } = await db
+        .updateTable('recovery_codes')
+        .set({ used_at: now })
+        .where('account_id', '=', accountId)
+        .where('code_hash', '=', codeHash)
+        .where('used_at', 'is', null)
+        .executeTakeFirstOrThrow()
+      return numUpdatedRows === 1n
+    },
+  }
+}

@@ -1,88 +1,89 @@
 import type { LoginQueries, SessionQueries } from '../../domain/ports/store.ts'
+import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
-import type { AccountsTable } from '../schema.ts'
 
 const changed = (result: { numUpdatedRows: bigint }): number => Number(result.numUpdatedRows)
 
-export const sessionQueries = (db: Handle): SessionQueries => ({
-  async insert(row) {
-    await db.insertInto('sessions').values(row).execute()
-  },
-
-  async findLive(secretHash, now) {
-    const session = await db
+export const sessionQueries = (db: Handle): SessionQueries => {
+  const findBySecret = compiledOnce(db, (secretHash: string, now: number) =>
+    db
       .selectFrom('sessions')
       .selectAll()
       .where('secret_hash', '=', secretHash)
       .where('revoked_at', 'is', null)
-      .where('expires_at', '>', now)
-      .executeTakeFirst()
-    if (!session) return undefined
-    const account: AccountsTable | undefined = await db
-      .selectFrom('accounts')
-      .selectAll()
-      .where('id', '=', session.account_id)
-      .where('disabled_at', 'is', null)
-      .executeTakeFirst()
-    return account && { session, account }
-  },
+      .where('expires_at', '>', now),
+  )
+  const findEnabledAccount = compiledOnce(db, (id: string) =>
+    db.selectFrom('accounts').selectAll().where('id', '=', id).where('disabled_at', 'is', null),
+  )
+  return {
+    async insert(row) {
+      await db.insertInto('sessions').values(row).execute()
+    },
 
-  async isLive(id, now) {
-    const live = await db
-      .selectFrom('sessions')
-      .innerJoin('accounts', 'accounts.id', 'sessions.account_id')
-      .select('sessions.id')
-      .where('sessions.id', '=', id)
-      .where('sessions.revoked_at', 'is', null)
-      .where('sessions.expires_at', '>', now)
-      .where('accounts.disabled_at', 'is', null)
-      .executeTakeFirst()
-    return live !== undefined
-  },
+    async findLive(secretHash, now) {
+      const [session] = await findBySecret(secretHash, now)
+      const [account] = session ? await findEnabledAccount(session.account_id) : []
+      return session && account && { session, account }
+    },
 
-  async touch(id, now, expiresAt) {
-    await db
-      .updateTable('sessions')
-      .set({ last_used_at: now, expires_at: expiresAt })
-      .where('id', '=', id)
-      .where('revoked_at', 'is', null)
-      .execute()
-  },
+    async isLive(id, now) {
+      const live = await db
+        .selectFrom('sessions')
+        .innerJoin('accounts', 'accounts.id', 'sessions.account_id')
+        .select('sessions.id')
+        .where('sessions.id', '=', id)
+        .where('sessions.revoked_at', 'is', null)
+        .where('sessions.expires_at', '>', now)
+        .where('accounts.disabled_at', 'is', null)
+        .executeTakeFirst()
+      return live !== undefined
+    },
 
-  list: (accountId, now) =>
-    db
-      .selectFrom('sessions')
-      .selectAll()
-      .where('account_id', '=', accountId)
-      .where('revoked_at', 'is', null)
-      .where('expires_at', '>', now)
-      .orderBy('created_at', 'desc')
-      .orderBy('id')
-      .execute(),
-
-  revoke: async (accountId, id, now) =>
-    changed(
+    async touch(id, now, expiresAt) {
       await db
         .updateTable('sessions')
-        .set({ revoked_at: now })
-        .where('account_id', '=', accountId)
+        .set({ last_used_at: now, expires_at: expiresAt })
         .where('id', '=', id)
         .where('revoked_at', 'is', null)
-        .executeTakeFirstOrThrow(),
-    ),
+        .execute()
+    },
 
-  revokeAll: async (accountId, except, now) =>
-    changed(
-      await db
-        .updateTable('sessions')
-        .set({ revoked_at: now })
+    list: (accountId, now) =>
+      db
+        .selectFrom('sessions')
+        .selectAll()
         .where('account_id', '=', accountId)
-        .where('id', '!=', except ?? '')
         .where('revoked_at', 'is', null)
         .where('expires_at', '>', now)
-        .executeTakeFirstOrThrow(),
-    ),
-})
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .execute(),
+
+    revoke: async (accountId, id, now) =>
+      changed(
+        await db
+          .updateTable('sessions')
+          .set({ revoked_at: now })
+          .where('account_id', '=', accountId)
+          .where('id', '=', id)
+          .where('revoked_at', 'is', null)
+          .executeTakeFirstOrThrow(),
+      ),
+
+    revokeAll: async (accountId, except, now) =>
+      changed(
+        await db
+          .updateTable('sessions')
+          .set({ revoked_at: now })
+          .where('account_id', '=', accountId)
+          .where('id', '!=', except ?? '')
+          .where('revoked_at', 'is', null)
+          .where('expires_at', '>', now)
+          .executeTakeFirstOrThrow(),
+      ),
+  }
+}
 
 export const loginQueries = (db: Handle): LoginQueries => ({
   async insert(row) {

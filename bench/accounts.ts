@@ -1,0 +1,75 @@
+import pino from 'pino'
+import { systemClock } from '../src/lib/clock.ts'
+import { systemRandom } from '../src/lib/random.ts'
+import { openServices } from '../src/server/app.ts'
+import { loadConfig } from '../src/server/config.ts'
+import { newId } from '../src/server/domain/secret-keys.ts'
+import { openSession } from '../src/server/domain/sessions.ts'
+
+/** An account of a database that a hufud serves, with a session. */
+export interface BenchAccount {
+  readonly username: string
+  readonly sessionSecret: string
+  /** The 20 bytes of its authenticator app. */
+  readonly totpSecret: Uint8Array
+}
+
+export interface BenchAccounts {
+  readonly accounts: readonly BenchAccount[]
+  readonly password: string
+  readonly passwordHash: string
+}
+
+const password = 'correct horse battery staple'
+
+/** Adds `count` accounts, each with a password, an address, an authenticator app and a session. */
+export async function addAccounts(databasePath: string, count: number): Promise<BenchAccounts> {
+  const config = loadConfig({ database: `sqlite:${databasePath}` }, {})
+  const logger = pino({ level: 'silent' })
+  const edge = { clock: systemClock, random: systemRandom, logger, version: '0', senders: {} }
+  const { services, close } = await openServices(config, edge)
+  const { domain } = services
+  const passwordHash = await domain.hashing.hash(password)
+  const accounts: BenchAccount[] = []
+  const now = systemClock.now()
+  await domain.store.transaction(async queries => {
+    accounts.length = 0
+    for (let index = 0; index < count; index++) {
+      const username = `bench${index}`
+      const account = {
+        id: newId(systemRandom),
+        username,
+        username_key: username,
+        password_hash: passwordHash,
+        password_set_at: now,
+        password_used_at: null,
+        phone_number: null,
+        phone_bound_at: null,
+        phone_used_at: null,
+        email_address: `${username}@example.com`,
+        email_key: `${username}@example.com`,
+        email_bound_at: now,
+        email_used_at: null,
+        user_handle: systemRandom.bytes(32),
+        locale: 'en',
+        role: 'person',
+        disabled_at: null,
+        created_at: now,
+      }
+      const totpSecret = systemRandom.bytes(20)
+      await queries.accounts.insert(account)
+      await queries.authenticators.putTotp({
+        account_id: account.id,
+        sealed_secret: domain.keys.seal('totp', account.id, totpSecret),
+        last_step: 0,
+        bound_at: now,
+        used_at: null,
+      })
+      const caller = { source: 'bench', client: 'bench', locale: 'en' } as const
+      const session = await openSession(domain, queries, account, ['password'], caller)
+      accounts.push({ username, sessionSecret: session.session_secret, totpSecret })
+    }
+  })
+  await close()
+  return { accounts, password, passwordHash }
+}

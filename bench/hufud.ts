@@ -1,0 +1,34 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { addAccounts, type BenchAccounts } from './accounts.ts'
+import { fromRoot, type Server, startHufud } from './processes.ts'
+
+/** Databases lie beside the code, on the disk that it lies on: a temporary folder may be memory. */
+export const withFolder = async <T>(work: (folder: string) => Promise<T>): Promise<T> => {
+  const folder = mkdtempSync(join(fromRoot('.bench'), 'run-'))
+  try {
+    return await work(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export interface BenchServer extends BenchAccounts {
+  readonly url: string
+  readonly server: Server
+}
+
+/** A hufud on a database with `count` accounts. It takes the source of a request from `X-Forwarded-For`. */
+export const withHufud = <T>(count: number, work: (server: BenchServer) => Promise<T>): Promise<T> =>
+  withFolder(async folder => {
+    const database = join(folder, 'hufud.db')
+    const config = join(folder, 'hufud.json')
+    writeFileSync(config, JSON.stringify({ trusted_proxies: ['127.0.0.1'] }))
+    const accounts = await addAccounts(database, count)
+    const server = await startHufud(['--config', config, '--database', `sqlite:${database}`, '--port', '0'])
+    try {
+      return await work({ ...accounts, server, url: String(server.listening.address) })
+    } finally {
+      await server.stop()
+    }
+  })

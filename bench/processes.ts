@@ -1,0 +1,118 @@
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+
+/** A path from the root of the repository. The bundle lies in a folder below it. */
+export const fromRoot = (path: string): string => new URL(`../${path}`, import.meta.url).pathname
+const program = (name: string): string => new URL(`programs/${name}.mjs`, import.meta.url).pathname
+
+type Environment = Readonly<Record<string, string>>
+
+const environment = (extra: Environment): Record<string, string | undefined> => ({
+  PATH: process.env.PATH,
+  HOME: process.env.HOME,
+  ...extra,
+})
+
+const ended = (child: ChildProcess): Promise<number | null> =>
+  new Promise(resolve => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode)
+    else child.once('exit', code => resolve(code))
+  })
+
+/** Wall time in milliseconds of one run of node, from spawn to exit. Throws when it fails. */
+export async function timeOfRun(args: readonly string[], env: Environment = {}, input?: string): Promise<number> {
+  const start = performance.now()
+  const child = spawn(process.execPath, args, {
+    env: environment(env),
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  })
+  child.stdin?.end(input)
+  let said = ''
+  child.stdout?.on('data', chunk => {
+    said += String(chunk)
+  })
+  child.stderr?.on('data', chunk => {
+    said += String(chunk)
+  })
+  const code = await ended(child)
+  const taken = performance.now() - start
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${said}`)
+  return taken
+}
+
+/** A server that runs until it is stopped. */
+export interface Server {
+  readonly pid: number
+  /** From spawn to the line that it writes when it is ready. */
+  readonly readyAfter: number
+  /** That line. */
+  readonly listening: Readonly<Record<string, unknown>>
+  stop(): Promise<void>
+}
+
+/** Starts a program that writes one JSON line on stdout once it is ready. */
+export async function startServer(args: readonly string[], env: Environment = {}): Promise<Server> {
+  const start = performance.now()
+  const child = spawn(process.execPath, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', chunk => {
+    said = (said + String(chunk)).slice(-4000)
+  })
+  const line = await new Promise<string>((resolve, reject) => {
+    let text = ''
+    child.stdout.on('data', chunk => {
+      text += String(chunk)
+      const end = text.indexOf('\n')
+      if (end >= 0) resolve(text.slice(0, end))
+    })
+    child.once('error', reject)
+    child.once('exit', code => reject(new Error(`${args.join(' ')} ended with ${code}: ${said}`)))
+  })
+  const readyAfter = performance.now() - start
+  return {
+    pid: child.pid ?? 0,
+    readyAfter,
+    listening: JSON.parse(line),
+    async stop() {
+      child.kill('SIGTERM')
+      await ended(child)
+    },
+  }
+}
+
+export const hufu = fromRoot('dist/hufu.cjs')
+const hufud = fromRoot('dist/hufud.cjs')
+
+export const startHufud = (args: readonly string[], env: Environment = {}): Promise<Server> =>
+  startServer([hufud, 'serve', '--json', ...args], env)
+
+export const startProgram = (name: string, args: readonly string[] = []): Promise<Server> =>
+  startServer([program(name), ...args])
+
+/** A process of its own that answers one message at a time. */
+export function startWorker<Question extends object>(name: string) {
+  const child = fork(program(name), { env: environment({}), stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  return {
+    ask: (question: Question): Promise<number> =>
+      new Promise((resolve, reject) => {
+        child.once('message', answer => resolve(Number(answer)))
+        child.once('exit', code => reject(new Error(`${name} ended with ${code}`)))
+        child.send(question)
+      }),
+    async stop() {
+      child.disconnect()
+      await ended(child)
+    },
+  }
+}
+
+/** Resident memory of a process in MB (10^6 bytes). */
+export function residentMegabytes(pid: number): number {
+  try {
+    const kilobytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    if (kilobytes) return (Number(kilobytes) * 1024) / 1e6
+  } catch {
+    // No /proc on this system.
+  }
+  return (Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) * 1024) / 1e6
+}
