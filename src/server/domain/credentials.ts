@@ -5,7 +5,7 @@ import { newRecoveryCodes } from './recovery-codes.ts'
 import { Refusal } from './refusal.ts'
 import { hashSecret } from './secret-keys.ts'
 import type { StepUps } from './step-up.ts'
-import { admitAttempt } from './throttle.ts'
+import { admitAttempt, forgiveAttempt } from './throttle.ts'
 
 /** Passwords and recovery codes: what an account is guarded with beside its bindings. */
 export interface Credentials {
@@ -94,6 +94,7 @@ export function createCredentials(domain: Domain, stepUps: StepUps): Credentials
       await store.transaction(async queries => {
         const now = clock.now()
         if (!(await queries.links.use(link.id, now))) throw new Refusal('link_invalid')
+        await forgiveAttempt(queries, source)
         await queries.accounts.setPassword(account.id, passwordHash, now)
         await queries.logins.endAll(account.id, now)
         await queries.sessions.revokeAll(account.id, null, now)

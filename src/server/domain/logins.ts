@@ -58,6 +58,7 @@ export function createLogins(domain: Domain): Logins {
 
   async function open(
     loginId: string,
+    caller: Caller,
   ): Promise<{ login: LoginsTable; account: AccountsTable | null; subject: Subject }> {
     const login = await store.read.logins.findOpen(loginId, clock.now())
     if (!login) throw new Refusal('login_expired')
@@ -67,6 +68,7 @@ export function createLogins(domain: Domain): Logins {
       id: login.id,
       account,
       accountKey: loginKey(domain, login.username_key),
+      source: caller.source,
       webauthnChallenge: login.webauthn_challenge,
     }
     return { login, account, subject }
@@ -110,19 +112,15 @@ export function createLogins(domain: Domain): Logins {
       }),
 
     async beginVerification(loginId, method, caller) {
-      const { login, account, subject } = await open(loginId)
+      const { login, account, subject } = await open(loginId, caller)
       return beginVerification(domain, subject, method, await allowedMethods(login, account), caller)
     },
 
     async finishVerification(loginId, answer, caller) {
-      const { login, account, subject } = await open(loginId)
+      const { login, account, subject } = await open(loginId, caller)
       const allowed = await allowedMethods(login, account)
       const first = login.first_method === null
       try {
-        if (first) {
-          const source = [{ kind: 'source' as const, key: caller.source }]
-          await store.transaction(queries => admitAttempt(queries, source, clock.now()))
-        }
         const verified = await judgeVerification(domain, subject, answer, allowed, caller)
         const bound = account ? await boundMethods(store.read, domain.outbox, account) : []
         const next = first ? secondFactors(bound, answer.method, verified.userVerified) : []

@@ -109,6 +109,7 @@ export function createStepUps(domain: Domain): StepUps {
         id: challenge.id,
         account: member.account,
         accountKey: member.account.id,
+        source: null,
         webauthnChallenge: challenge.webauthn_challenge,
       },
       allowed: bound.map(({ method }) => method),

@@ -9,11 +9,10 @@ import { throttledUntil } from './refusal.ts'
  *   ┌──────┐ ───────────────────────▶ ┌─────────┐ ─────────▶ ┌───────────────────┐
  *   │ none │                          │ counted │            │ blocked until t   │
  *   └──────┘ ◀─────────────────────── └─────────┘            │ t grows each time │
- *      ▲      success, or forgetAfter of silence             └───────────────────┘
+ *      ▲      success, or time where attempts are forgotten  └───────────────────┘
  *      └────────────────────────────────────────────────────── t passes: one attempt more
  *
- * An attempt is counted before it is judged, so that many at once can't slip through together; a success clears the
- * count. A block always ends, so nobody locks an owner out for good.
+ * A block always ends, so nobody locks an owner out for good.
  */
 export interface ThrottlePolicy {
   /** Attempts before the first wait. */
@@ -22,8 +21,8 @@ export interface ThrottlePolicy {
   readonly firstWait: number
   readonly factor: number
   readonly longest: number
-  /** After this long without an attempt the count starts anew; 0: never (NIST SP 800-63B-4 section 3.2.2). */
-  readonly forgetAfter: number
+  /** One attempt is forgotten every so many milliseconds; 0: never (NIST SP 800-63B-4 section 3.2.2). */
+  readonly forgetEvery: number
 }
 
 const second = 1000
@@ -32,19 +31,28 @@ const hour = 60 * minute
 
 export const throttlePolicies = {
   /** Guesses at one authenticator of one account. After 100 in a row one guess a day is left. */
-  guess: { free: 5, firstWait: second, factor: 2, longest: 15 * minute, forgetAfter: 0 },
-  /** Logins from one source. */
-  source: { free: 50, firstWait: second, factor: 2, longest: 10 * minute, forgetAfter: hour },
-  /** Logins begun, challenges asked for, by one source. */
-  begin: { free: 300, firstWait: second, factor: 2, longest: minute, forgetAfter: 10 * minute },
+  guess: { free: 5, firstWait: second, factor: 2, longest: 15 * minute, forgetEvery: 0 },
+  /** Failed logins from one source, which may be a whole office. */
+  source: { free: 100, firstWait: second, factor: 2, longest: 10 * minute, forgetEvery: 10 * second },
+  /** Logins begun by one source, challenges asked for by one account: each is a row. */
+  begin: { free: 1000, firstWait: second, factor: 2, longest: minute, forgetEvery: second / 10 },
   /** Messages to one destination or for one account. */
-  send: { free: 20, firstWait: minute, factor: 2, longest: hour, forgetAfter: hour },
+  send: { free: 20, firstWait: minute, factor: 2, longest: hour, forgetEvery: 3 * minute },
 } as const satisfies Record<string, ThrottlePolicy>
 
 export type ThrottleKind = keyof typeof throttlePolicies
 
 const dayLimit = 100
 const day = 24 * hour
+
+/** What is left of `previous` at `now`: how many attempts, and from when on the next of them is forgotten. */
+function remembered({ forgetEvery }: ThrottlePolicy, previous: ThrottlesTable | undefined, now: number) {
+  if (!previous) return { failures: 0, since: now }
+  const forgotten = forgetEvery === 0 ? 0 : Math.floor(Math.max(0, now - previous.last_failure_at) / forgetEvery)
+  if (forgotten >= previous.failures) return { failures: 0, since: now }
+  const since = forgetEvery === 0 ? now : previous.last_failure_at + forgotten * forgetEvery
+  return { failures: previous.failures - forgotten, since }
+}
 
 /** The state after one more attempt at `now`, or the time until which none is allowed. */
 export function countAttempt(
@@ -54,13 +62,13 @@ export function countAttempt(
   now: number,
 ): { next: ThrottlesTable; attemptsLeft: number } | { blockedUntil: number } {
   if (previous && previous.blocked_until > now) return { blockedUntil: previous.blocked_until }
-  const forgotten = policy.forgetAfter > 0 && previous && now - previous.last_failure_at >= policy.forgetAfter
-  const failures = (forgotten ? 0 : (previous?.failures ?? 0)) + 1
+  const { failures: earlier, since } = remembered(policy, previous, now)
+  const failures = earlier + 1
   const over = failures - policy.free
   const wait = over < 0 ? 0 : Math.min(policy.longest, policy.firstWait * policy.factor ** Math.min(over, 40))
-  const blockedUntil = now + (policy.forgetAfter === 0 && failures >= dayLimit ? day : wait)
+  const blockedUntil = now + (policy.forgetEvery === 0 && failures >= dayLimit ? day : wait)
   return {
-    next: { key, failures, last_failure_at: now, blocked_until: blockedUntil },
+    next: { key, failures, last_failure_at: since, blocked_until: blockedUntil },
     attemptsLeft: Math.max(0, policy.free - failures),
   }
 }
@@ -94,6 +102,34 @@ export async function admitAttempt(queries: Queries, throttled: readonly Throttl
   return left
 }
 
-/** Forgets what was counted against `throttled`, after a success. */
-export const clearAttempts = (queries: Queries, throttled: readonly Throttled[]): Promise<void> =>
-  queries.throttles.clear(throttled.map(({ kind, key }) => `${kind}:${key}`))
+/**
+ * Takes back what a right answer counted: guesses at the account are forgotten, elsewhere one attempt is. A block
+ * that stands is not lifted.
+ */
+export async function forgiveAttempt(queries: Queries, throttled: readonly Throttled[]): Promise<void> {
+  for (const { kind, key } of throttled) {
+    const name = `${kind}:${key}`
+    if (kind === 'guess') {
+      await queries.throttles.clear([name])
+      continue
+    }
+    const previous = await queries.throttles.find(name)
+    if (previous)
+      await queries.throttles.replace(previous, { ...previous, failures: Math.max(0, previous.failures - 1) })
+  }
+}
+
+/**
+ * Whether an attempt may be judged first and counted only when it fails: no guess at this account has failed since the
+ * last success, and its source is not near its limit. Where one has, attempts are counted before they are judged.
+ */
+export async function isUnsuspected(queries: Queries, throttled: readonly Throttled[], now: number): Promise<boolean> {
+  for (const { kind, key } of throttled) {
+    const name = `${kind}:${key}`
+    const state = await queries.throttles.find(name)
+    if (!state) continue
+    const outcome = countAttempt(throttlePolicies[kind], state, name, now)
+    if (kind === 'guess' || 'blockedUntil' in outcome || outcome.attemptsLeft === 0) return false
+  }
+  return true
+}

@@ -1,28 +1,48 @@
-import type { CompiledQuery } from 'kysely'
+import type { CompiledQuery, QueryResult } from 'kysely'
 import type { Handle } from './handle.ts'
 
-/** Stands for an argument while a query is built. */
+/** Stands for an argument, or for one member of it, while a query is built. */
 class Placeholder {
   readonly index: number
-  constructor(index: number) {
+  readonly member: string | undefined
+  constructor(index: number, member?: string) {
     this.index = index
+    this.member = member
   }
 }
 
+const isRow = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value)
+
+const placeholderFor = (value: unknown, index: number): unknown =>
+  isRow(value)
+    ? Object.fromEntries(Object.keys(value).map(member => [member, new Placeholder(index, member)]))
+    : new Placeholder(index)
+
+function argumentOf(values: readonly unknown[], { index, member }: Placeholder): unknown {
+  const value = values[index]
+  return member === undefined ? value : (value as Record<string, unknown>)[member]
+}
+
 /**
- * A query that is built and compiled by its first call; later ones only put their arguments in. For queries of every
- * request: Kysely takes longer to build one than SQLite to answer it.
- * @param build takes the arguments and may do nothing with them but hand them to the query as values
+ * A query that is built and compiled by its first call, for each kind of database; later calls only put their
+ * arguments in, in or out of a transaction. For the queries of busy requests: Kysely takes longer to build one than
+ * SQLite to answer it.
+ * @param build takes the arguments and may do nothing with them but hand them to the query as values. A row must have
+ * the same members in every call.
  */
 export function compiledOnce<A extends readonly unknown[], R>(
-  db: Handle,
-  build: (...values: A) => { compile(): CompiledQuery<R> },
-): (...values: A) => Promise<R[]> {
-  let compiled: CompiledQuery<R> | undefined
-  return async (...values) => {
-    compiled ??= build(...(values.map((_, index) => new Placeholder(index)) as unknown as A)).compile()
-    const parameters = compiled.parameters.map(value => (value instanceof Placeholder ? values[value.index] : value))
-    const { rows } = await db.executeQuery<R>({ ...compiled, parameters })
-    return rows
+  build: (db: Handle, ...values: A) => { compile(): CompiledQuery<R> },
+): (db: Handle, ...values: A) => Promise<QueryResult<R>> {
+  const compiled = new WeakMap<object, CompiledQuery<R>>()
+  return async (db, ...values) => {
+    const { adapter } = db.getExecutor()
+    let query = compiled.get(adapter)
+    if (!query) {
+      query = build(db, ...(values.map(placeholderFor) as unknown as A)).compile()
+      compiled.set(adapter, query)
+    }
+    const parameters = query.parameters.map(value => (value instanceof Placeholder ? argumentOf(values, value) : value))
+    return db.executeQuery<R>({ ...query, parameters })
   }
 }

@@ -58,10 +58,18 @@ describe('guesses at an authenticator', () => {
   })
 })
 
-test('a count that may be forgotten is, after a silence', () => {
+test('where attempts are forgotten, one is at a time, however many go on', () => {
+  const { source } = throttlePolicies
   const state = { key: 'k', failures: 60, last_failure_at: 0, blocked_until: 0 }
-  expect(countAttempt(throttlePolicies.source, state, 'k', hour - 1)).toMatchObject({ next: { failures: 61 } })
-  expect(countAttempt(throttlePolicies.source, state, 'k', hour)).toMatchObject({ next: { failures: 1 } })
+  expect(countAttempt(source, state, 'k', 9_999)).toMatchObject({ next: { failures: 61, last_failure_at: 0 } })
+  expect(countAttempt(source, state, 'k', 25_000)).toMatchObject({ next: { failures: 59, last_failure_at: 20_000 } })
+  expect(countAttempt(source, state, 'k', 600_000)).toMatchObject({ next: { failures: 1, last_failure_at: 600_000 } })
+  const steady = Array.from({ length: 1000 }).reduce<ThrottlesTable | undefined>((earlier, _, index) => {
+    const outcome = countAttempt(source, earlier, 'k', index * 10_000)
+    if ('blockedUntil' in outcome) throw new Error('blocked')
+    return outcome.next
+  }, undefined)
+  expect(steady?.failures).toBeLessThanOrEqual(2)
 })
 
 test('a throttle never loosens: while attempts go on, no wait is shorter than the one before', () => {
@@ -70,7 +78,7 @@ test('a throttle never loosens: while attempts go on, no wait is shorter than th
     firstWait: fc.integer({ min: 1, max: 10_000 }),
     factor: fc.integer({ min: 1, max: 4 }),
     longest: fc.integer({ min: 10_000, max: 1_000_000 }),
-    forgetAfter: fc.constant(0),
+    forgetEvery: fc.constant(0),
   })
   fc.assert(
     fc.property(policies, fc.integer({ min: 0, max: 2 ** 45 }), (policy, start) => {

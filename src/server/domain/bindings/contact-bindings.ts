@@ -81,7 +81,7 @@ export function createContactBindings(domain: Domain, stepUps: StepUps): Contact
       const value = binding.value ?? ''
       const key = keyOf(channel, value)
       const throttled = { kind: 'guess' as const, key: `bind:${member.account.id}:${channel}` }
-      const consume = await judgeCode(domain, subjectOf(binding, channel), code, throttled)
+      const consume = await judgeCode(domain, subjectOf(binding, channel), code, [throttled])
       const { account } = member
       const old = channel === 'phone' ? account.phone_number : account.email_address
       // Only now, with the code, has the person proven to own it: only now may they learn that it is somebody's.

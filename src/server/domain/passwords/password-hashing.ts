@@ -14,8 +14,12 @@ export interface PasswordHashing {
    * Whether the password matches; with no hash, false after as long a time.
    * @throws {Refusal} `busy` when the queue is full.
    */
-  verify(passwordHash: string | null, password: string): Promise<boolean>
+  verify: VerifyPassword
+  /** Runs `work` in a slot of its own, with a `verify` that takes no other. @throws {Refusal} `busy`. */
+  inTurn<T>(work: (verify: VerifyPassword) => Promise<T>): Promise<T>
 }
+
+export type VerifyPassword = (passwordHash: string | null, password: string) => Promise<boolean>
 
 /**
  * Hashing that leaves the process able to answer. Each hash fills one thread of libuv's pool, so at most `concurrency`
@@ -44,12 +48,14 @@ export function createPasswordHashing({
     }
   }
 
+  const verifyNow: VerifyPassword = async (passwordHash, password) => {
+    const matches = await verify(passwordHash ?? decoyHash, password.normalize('NFC'))
+    return passwordHash !== null && matches
+  }
+
   return {
     hash: password => withSlot(() => hash(password.normalize('NFC'), parameters)),
-    verify: (passwordHash, password) =>
-      withSlot(async () => {
-        const matches = await verify(passwordHash ?? decoyHash, password.normalize('NFC'))
-        return passwordHash !== null && matches
-      }),
+    verify: (passwordHash, password) => withSlot(() => verifyNow(passwordHash, password)),
+    inTurn: work => withSlot(() => work(verifyNow)),
   }
 }

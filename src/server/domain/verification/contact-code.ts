@@ -1,7 +1,7 @@
 import { maskContact } from '../masks.ts'
 import type { Channel } from '../ports/store.ts'
 import { type CodeSubject, judgeCode, sendCode } from './one-time-code.ts'
-import { guessThrottle, type Subject, type Verifier, verified } from './verifier.ts'
+import { attemptThrottles, type Subject, type Verifier, verified } from './verifier.ts'
 
 const codeSubject = (subject: Subject, channel: Channel): CodeSubject => ({
   purpose: subject.purpose,
@@ -24,10 +24,11 @@ export const contactCodeVerifier = <C extends Channel>(channel: C): Verifier<{ m
   },
 
   async judge(domain, subject, { code }) {
-    const consume = await judgeCode(domain, codeSubject(subject, channel), code, guessThrottle(subject, channel))
-    return verified(subject, channel, async queries => {
+    const throttled = attemptThrottles(subject, channel)
+    const consume = await judgeCode(domain, codeSubject(subject, channel), code, throttled)
+    return verified(async queries => {
       await consume(queries)
       if (subject.account) await queries.accounts.markUsed(subject.account.id, channel, domain.clock.now())
-    })
+    }, throttled)
   },
 })

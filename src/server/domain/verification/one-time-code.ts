@@ -128,10 +128,10 @@ export async function judgeCode(
   domain: Domain,
   subject: CodeSubject,
   code: string,
-  throttled: Throttled,
+  throttled: readonly Throttled[],
 ): Promise<(queries: Queries) => Promise<void>> {
   const { store, clock } = domain
-  const left = await store.transaction(queries => admitAttempt(queries, [throttled], clock.now()))
+  const left = await store.transaction(queries => admitAttempt(queries, throttled, clock.now()))
   const row = await store.read.codes.latest(subject.id, subject.channel)
   if (!row) throw new Refusal('code_not_sent')
   const right = matches(domain, subject, row, code)

@@ -2,7 +2,7 @@ import type { VerificationAnswer, VerificationBegun } from '../../../contract/lo
 import type { AccountsTable } from '../../store/schema.ts'
 import type { Caller, Domain } from '../domain.ts'
 import type { Queries } from '../ports/store.ts'
-import { clearAttempts, type Throttled } from '../throttle.ts'
+import { forgiveAttempt, type Throttled } from '../throttle.ts'
 
 /** The login or the step-up challenge that a person is answering. */
 export interface Subject {
@@ -12,6 +12,8 @@ export interface Subject {
   readonly account: AccountsTable | null
   /** What stands for the account in throttles and decoys, known or not. */
   readonly accountKey: string
+  /** Where it comes from, at a login: wrong answers count against the source, too. */
+  readonly source: string | null
   /** base64url of the challenge that a security key was asked to sign, if any. */
   readonly webauthnChallenge: string | null
 }
@@ -37,22 +39,24 @@ export interface Verifier<A extends VerificationAnswer = VerificationAnswer> {
   judge(domain: Domain, subject: Subject, answer: A, caller: Caller): Promise<Verified>
 }
 
-/** What a guess at one authenticator of an account counts against. Logins and step-ups are counted apart. */
-export const guessThrottle = (subject: Subject, method: string): Throttled => ({
-  kind: 'guess',
-  key: `${subject.purpose}:${subject.accountKey}:${method}`,
-})
+/** What an answer counts against, if it is wrong. Logins and step-ups are counted apart. */
+export const attemptThrottles = (subject: Subject, method: string): Throttled[] => [
+  { kind: 'guess', key: `${subject.purpose}:${subject.accountKey}:${method}` },
+  ...(subject.source === null ? [] : [{ kind: 'source' as const, key: subject.source }]),
+]
 
-/** Ends a right answer: forgets the failures before it, then what `consume` does. */
+/**
+ * Ends a right answer: what `consume` does, then takes back what was `counted` for it.
+ * @param counted what the attempt was counted against before it was judged
+ */
 export const verified = (
-  subject: Subject,
-  method: string,
   consume: (queries: Queries) => Promise<void>,
+  counted: readonly Throttled[],
   userVerified = false,
 ): Verified => ({
   userVerified,
   async apply(queries) {
     await consume(queries)
-    await clearAttempts(queries, [guessThrottle(subject, method)])
+    await forgiveAttempt(queries, counted)
   },
 })

@@ -2,15 +2,16 @@ import type { AuthenticationResponseJson } from '../../../contract/webauthn.ts'
 import { fromBase64url, toBase64url } from '../../../lib/base64url.ts'
 import { recordEvent } from '../events.ts'
 import { Refusal } from '../refusal.ts'
+import { admitAttempt } from '../throttle.ts'
 import { verifyAssertion, WebAuthnError } from '../webauthn/index.ts'
-import { type Subject, type Verifier, verified } from './verifier.ts'
+import { attemptThrottles, type Subject, type Verifier, verified } from './verifier.ts'
 
 const ceremonyTimeout = 120_000
 
 /** An answered ceremony as a refusal of the contract. */
 export const asRefusal = (error: unknown): unknown => (error instanceof WebAuthnError ? new Refusal(error.code) : error)
 
-/** Verification by a security key. An assertion can't be guessed, so attempts are not counted. */
+/** Verification by a security key. An assertion can't be guessed: attempts count against the source alone. */
 export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: AuthenticationResponseJson }> = {
   async begin({ store, random, keys, policy }, subject) {
     const challenge = toBase64url(random.bytes(32))
@@ -40,6 +41,8 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
     const { store, clock, policy } = domain
     const challenge = subject.webauthnChallenge
     if (!challenge) throw new Refusal('webauthn_challenge_used')
+    const counted = attemptThrottles(subject, 'webauthn').filter(({ kind }) => kind === 'source')
+    if (counted.length > 0) await store.transaction(queries => admitAttempt(queries, counted, clock.now()))
     const stored = await store.read.authenticators.findCredential(credential.id)
     const { account } = subject
     if (!stored || !account || stored.account_id !== account.id) throw new Refusal('webauthn_credential_unknown')
@@ -65,8 +68,6 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
     const consume = (of: Subject, queries: Parameters<typeof recordEvent>[1]) =>
       (of.purpose === 'login' ? queries.logins : queries.challenges).consumeWebAuthnChallenge(of.id, challenge)
     return verified(
-      subject,
-      'webauthn',
       async queries => {
         if (!(await consume(subject, queries))) throw new Refusal('webauthn_challenge_used')
         await queries.authenticators.useCredential(stored.id, assertion, clock.now())
@@ -80,6 +81,7 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
           })
         }
       },
+      counted,
       assertion.userVerified,
     )
   },

@@ -1,6 +1,21 @@
 import type { AccountQueries } from '../../domain/ports/store.ts'
+import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import { takenOr } from '../unique.ts'
+
+const markUsed = (column: 'password_used_at' | 'phone_used_at' | 'email_used_at') =>
+  compiledOnce((db, id: string, now: number) =>
+    db
+      .updateTable('accounts')
+      .set({ [column]: now })
+      .where('id', '=', id),
+  )
+
+const markUsedBy = {
+  password: markUsed('password_used_at'),
+  phone: markUsed('phone_used_at'),
+  email: markUsed('email_used_at'),
+}
 
 export const accountQueries = (db: Handle): AccountQueries => ({
   insert: row =>
@@ -55,12 +70,7 @@ export const accountQueries = (db: Handle): AccountQueries => ({
   },
 
   async markUsed(id, what, now) {
-    const column = `${what}_used_at` as const
-    await db
-      .updateTable('accounts')
-      .set({ [column]: now })
-      .where('id', '=', id)
-      .execute()
+    await markUsedBy[what](db, id, now)
   },
 
   async ownerOfContact(channel, key) {

@@ -3,33 +3,31 @@ import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import { takenOr } from '../unique.ts'
 
-const readBound = (db: Handle) =>
-  compiledOnce(db, (accountId: string) =>
-    db
-      .selectFrom('accounts')
-      .leftJoin('totp_authenticators as totp', 'totp.account_id', 'accounts.id')
-      .leftJoin('wechat_identities as wechat', 'wechat.account_id', 'accounts.id')
-      .leftJoin('webauthn_credentials as key', 'key.account_id', 'accounts.id')
-      .select(['totp.bound_at as totp_bound_at', 'totp.used_at as totp_used_at'])
-      .select(['wechat.openid', 'wechat.bound_at as wechat_bound_at'])
-      .select(['key.id', 'key.name', 'key.bound_at', 'key.used_at'])
-      .select(({ selectFrom }) =>
-        selectFrom('recovery_codes')
-          .select(({ fn }) => fn.countAll().as('left'))
-          .whereRef('recovery_codes.account_id', '=', 'accounts.id')
-          .where('recovery_codes.used_at', 'is', null)
-          .as('recovery_codes_left'),
-      )
-      .where('accounts.id', '=', accountId)
-      .orderBy('key.bound_at')
-      .orderBy('key.id'),
-  )
+const readBound = compiledOnce((db, accountId: string) =>
+  db
+    .selectFrom('accounts')
+    .leftJoin('totp_authenticators as totp', 'totp.account_id', 'accounts.id')
+    .leftJoin('wechat_identities as wechat', 'wechat.account_id', 'accounts.id')
+    .leftJoin('webauthn_credentials as key', 'key.account_id', 'accounts.id')
+    .select(['totp.bound_at as totp_bound_at', 'totp.used_at as totp_used_at'])
+    .select(['wechat.openid', 'wechat.bound_at as wechat_bound_at'])
+    .select(['key.id', 'key.name', 'key.bound_at', 'key.used_at'])
+    .select(({ selectFrom }) =>
+      selectFrom('recovery_codes')
+        .select(({ fn }) => fn.countAll().as('left'))
+        .whereRef('recovery_codes.account_id', '=', 'accounts.id')
+        .where('recovery_codes.used_at', 'is', null)
+        .as('recovery_codes_left'),
+    )
+    .where('accounts.id', '=', accountId)
+    .orderBy('key.bound_at')
+    .orderBy('key.id'),
+)
 
 export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
-  const bound = readBound(db)
   return {
     async listBound(accountId) {
-      const rows = await bound(accountId)
+      const { rows } = await readBound(db, accountId)
       const [first] = rows
       const { totp_bound_at, totp_used_at, openid, wechat_bound_at } = first ?? {}
       return {

@@ -4,26 +4,28 @@ import type { Handle } from '../handle.ts'
 
 const changed = (result: { numUpdatedRows: bigint }): number => Number(result.numUpdatedRows)
 
+const findBySecret = compiledOnce((db, secretHash: string, now: number) =>
+  db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('secret_hash', '=', secretHash)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', now),
+)
+
+const findEnabledAccount = compiledOnce((db, id: string) =>
+  db.selectFrom('accounts').selectAll().where('id', '=', id).where('disabled_at', 'is', null),
+)
+
 export const sessionQueries = (db: Handle): SessionQueries => {
-  const findBySecret = compiledOnce(db, (secretHash: string, now: number) =>
-    db
-      .selectFrom('sessions')
-      .selectAll()
-      .where('secret_hash', '=', secretHash)
-      .where('revoked_at', 'is', null)
-      .where('expires_at', '>', now),
-  )
-  const findEnabledAccount = compiledOnce(db, (id: string) =>
-    db.selectFrom('accounts').selectAll().where('id', '=', id).where('disabled_at', 'is', null),
-  )
   return {
     async insert(row) {
       await db.insertInto('sessions').values(row).execute()
     },
 
     async findLive(secretHash, now) {
-      const [session] = await findBySecret(secretHash, now)
-      const [account] = session ? await findEnabledAccount(session.account_id) : []
+      const [session] = (await findBySecret(db, secretHash, now)).rows
+      const [account] = session ? (await findEnabledAccount(db, session.account_id)).rows : []
       return session && account && { session, account }
     },
 

@@ -1,27 +1,33 @@
 import type { EventQueries, OutboxQueries, ThrottleQueries } from '../../domain/ports/store.ts'
+import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
+import type { ThrottlesTable } from '../schema.ts'
+
+const findThrottle = compiledOnce((db, key: string) => db.selectFrom('throttles').selectAll().where('key', '=', key))
+
+const insertThrottle = compiledOnce((db, next: ThrottlesTable) =>
+  db
+    .insertInto('throttles')
+    .values(next)
+    .onConflict(conflict => conflict.doNothing()),
+)
+
+const replaceThrottle = compiledOnce((db, previous: ThrottlesTable, next: ThrottlesTable) =>
+  db
+    .updateTable('throttles')
+    .set(next)
+    .where('key', '=', previous.key)
+    .where('failures', '=', previous.failures)
+    .where('last_failure_at', '=', previous.last_failure_at)
+    .where('blocked_until', '=', previous.blocked_until),
+)
 
 export const throttleQueries = (db: Handle): ThrottleQueries => ({
-  find: key => db.selectFrom('throttles').selectAll().where('key', '=', key).executeTakeFirst(),
+  find: async key => (await findThrottle(db, key)).rows[0],
 
   async replace(previous, next) {
-    if (!previous) {
-      const inserted = await db
-        .insertInto('throttles')
-        .values(next)
-        .onConflict(conflict => conflict.doNothing())
-        .executeTakeFirstOrThrow()
-      return inserted.numInsertedOrUpdatedRows === 1n
-    }
-    const { numUpdatedRows } = await db
-      .updateTable('throttles')
-      .set(next)
-      .where('key', '=', previous.key)
-      .where('failures', '=', previous.failures)
-      .where('last_failure_at', '=', previous.last_failure_at)
-      .where('blocked_until', '=', previous.blocked_until)
-      .executeTakeFirstOrThrow()
-    return numUpdatedRows === 1n
+    const written = previous ? await replaceThrottle(db, previous, next) : await insertThrottle(db, next)
+    return written.numAffectedRows === 1n
   },
 
   async clear(keys) {

@@ -1,12 +1,30 @@
 import type { ChallengeQueries, CodeQueries } from '../../domain/ports/store.ts'
+import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
+import type { ChallengesTable } from '../schema.ts'
+
+const insertChallenge = compiledOnce((db, row: ChallengesTable) => db.insertInto('challenges').values(row))
+
+const findChallenge = compiledOnce((db, id: string) => db.selectFrom('challenges').selectAll().where('id', '=', id))
+
+type Answer = { method: string; proofHash: string; proofExpiresAt: number }
+
+const answerChallenge = compiledOnce((db, id: string, { method, proofHash, proofExpiresAt }: Answer, now: number) =>
+  db
+    .updateTable('challenges')
+    .set({ method, proof_hash: proofHash, proof_expires_at: proofExpiresAt })
+    .where('id', '=', id)
+    .where('proof_hash', 'is', null)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', now),
+)
 
 export const challengeQueries = (db: Handle): ChallengeQueries => ({
   async insert(row) {
-    await db.insertInto('challenges').values(row).execute()
+    await insertChallenge(db, row)
   },
 
-  find: id => db.selectFrom('challenges').selectAll().where('id', '=', id).executeTakeFirst(),
+  find: async id => (await findChallenge(db, id)).rows[0],
 
   findByProof: proofHash =>
     db.selectFrom('challenges').selectAll().where('proof_hash', '=', proofHash).executeTakeFirst(),
@@ -25,17 +43,7 @@ export const challengeQueries = (db: Handle): ChallengeQueries => ({
     return numUpdatedRows === 1n
   },
 
-  async answer(id, { method, proofHash, proofExpiresAt }, now) {
-    const { numUpdatedRows } = await db
-      .updateTable('challenges')
-      .set({ method, proof_hash: proofHash, proof_expires_at: proofExpiresAt })
-      .where('id', '=', id)
-      .where('proof_hash', 'is', null)
-      .where('used_at', 'is', null)
-      .where('expires_at', '>', now)
-      .executeTakeFirstOrThrow()
-    return numUpdatedRows === 1n
-  },
+  answer: async (id, answer, now) => (await answerChallenge(db, id, answer, now)).numAffectedRows === 1n,
 
   consumeProof: (use, now) =>
     db
