@@ -72,8 +72,8 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
   const profileName = globals.profile ?? 'default'
   const stored = store.session(origin, profileName)
   const sessionSecret = stored && timeOf(stored.expiresAt) > clock.now() ? stored.sessionSecret : undefined
-  const explain = (error: unknown) => {
-    sayError(error, { terminal, server: origin, now: clock.now(), verbose: globals.verbose === true })
+  const explain = (error: unknown, next?: string) => {
+    sayError(error, { terminal, server: origin, now: clock.now(), verbose: globals.verbose === true }, next)
   }
   const profile = sessionProfile(origin, profileName, store, () => api)
   const api = lazyApiClient(origin, sessionSecret, async () =>

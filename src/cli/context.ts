@@ -149,8 +149,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
   readonly demo: DemoHost
-  /** Says an error in people's words, and what to do next. */
-  explain(error: unknown): void
+  /** Says an error in people's words, and what to do next: `next`, where its usual words do not fit. */
+  explain(error: unknown, next?: string): void
 }
 
 /** What the process gives: everything that `main` reads from outside. */

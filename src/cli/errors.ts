@@ -1,8 +1,32 @@
+import type { UnreachableReason } from '../api/errors.ts'
 import { isoTime } from '../lib/clock.ts'
 import { printable } from '../lib/printable.ts'
 import type { Terminal } from './context.ts'
 import { type ErrorCode, type Exit, exitCodeOf, isErrorCode } from './exit-codes.ts'
 import type { MessageValues } from './messages/catalogue.ts'
+
+const unreachableReasons = [
+  'connection_refused',
+  'host_unknown',
+  'no_route',
+  'connection_lost',
+  'tls_certificate_expired',
+  'tls_certificate_other_host',
+  'tls_certificate_untrusted',
+] as const satisfies readonly UnreachableReason[]
+
+const missingInputs = [
+  'username',
+  'password',
+  'new_password',
+  'code',
+  'recovery_code',
+  'phone_number',
+  'email_address',
+  'verification_method',
+  'session',
+  'key',
+] as const
 
 /** What is said where an error does not know it by itself. */
 export interface ErrorSurroundings {
@@ -39,6 +63,18 @@ export function codeOf(error: unknown): string {
   return name === 'ApiError' && code ? code : 'bug'
 }
 
+/** Why a server cannot be reached; nothing where there is more to say than the reason says. */
+function unreachableWords(error: unknown, { t }: Terminal): string {
+  const reason = member(error, 'reason')
+  const known = unreachableReasons.find(each => each === reason)
+  return known ? t(`unreachable.${known}`) : ''
+}
+
+function missingWords(error: unknown, { t }: Terminal): string {
+  const missing = member(error, 'missing')
+  return t(`missing.${missingInputs.find(each => each === missing) ?? 'other'}`)
+}
+
 function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
   const { terminal, server, now } = around
   const seconds = member(error, 'retryAfterSeconds')
@@ -49,12 +85,13 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     server,
     time: isoTime(now),
     when: whenOf(typeof seconds === 'number' ? seconds : undefined, terminal),
-    detail: textOf(member(error, 'detail')) || textOf(member(error, 'message')),
+    detail: unreachableWords(error, terminal) || textOf(member(error, 'detail')) || textOf(member(error, 'message')),
     reason: textOf(member(error, 'message')),
     device: textOf(member(details, 'device')),
     rule: textOf(member(details, 'udevRule')),
     rpId: textOf(member(error, 'rpId')),
     available: '',
+    missing: missingWords(error, terminal),
     option: Array.isArray(options) ? options.join(terminal.t('list.or')) : '',
     ...(typeof values === 'object' && values !== null ? (values as MessageValues) : {}),
   }
@@ -81,9 +118,10 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
 const stackOf = (error: Error): string => (error.stack ?? error.message).split('\n').map(printable).join('\n  ')
 
 /** Says an error to people, without ending anything. */
-export function sayError(error: unknown, around: ErrorSurroundings): ExplainedError {
+export function sayError(error: unknown, around: ErrorSurroundings, next?: string): ExplainedError {
   const { terminal } = around
-  const explained = explainError(error, around)
+  const usual = explainError(error, around)
+  const explained = next === undefined ? usual : { ...usual, next }
   const mark = explained.exit === 130 ? '' : `${terminal.paint('bad', '✗')} `
   terminal.warn(`${mark}${printable(explained.message)}\n  ${printable(explained.next)}`)
   if (around.verbose && error instanceof Error) terminal.warn(`  [${explained.code}] ${stackOf(error)}`)

@@ -1,11 +1,14 @@
-import { ApiError } from '../api/errors.ts'
+import { ApiError, isApiError } from '../api/errors.ts'
 import { InputRequiredError } from '../auth/errors.ts'
 import type { CodeRequest, Interaction } from '../auth/interaction.ts'
+import { CommandError } from '../commands/command-error.ts'
 import type { CodeSent, MethodChoice, VerificationMethod } from '../contract/schemas.ts'
 import { type Clock, timeOf } from '../lib/clock.ts'
-import type { Answers, Choice, Terminal } from './context.ts'
+import type { Answers, Choice, Context, Terminal } from './context.ts'
 
 const passwordOptions = ['--password-file', 'HUFU_PASSWORD']
+const isSixDigits = (text: string): boolean => /^\d{6}$/.test(text)
+
 const codeOptions = ['--code-file', 'HUFU_CODE', '--code-command']
 
 export interface InteractionOptions {
@@ -15,7 +18,7 @@ export interface InteractionOptions {
   readonly verify: readonly VerificationMethod[]
   readonly clock: Clock
   readonly signal: AbortSignal
-  readonly explain: (error: unknown) => void
+  readonly explain: Context['explain']
 }
 
 /** How the ceremonies of `src/auth` speak with a person, or take from a script what it supplies. */
@@ -23,6 +26,10 @@ export function createInteraction(options: InteractionOptions): Interaction {
   const { terminal, answers, verify, clock, signal, explain } = options
   const { t } = terminal
   let prompted = false
+
+  /** Of recovery codes the server tells how many are left. */
+  const hintOf = (method: VerificationMethod, hint: string) =>
+    method === 'recovery' && /^\d+$/.test(hint) ? t('method.left', { count: Number(hint) }) : hint
 
   const notAvailable = (methods: readonly MethodChoice[]) => {
     const error = new ApiError('method_not_available', {
@@ -68,7 +75,7 @@ export function createInteraction(options: InteractionOptions): Interaction {
     resend: (() => Promise<CodeSent>) | undefined,
   ): Promise<string> {
     let sent = first
-    const validate = (text: string) => /^\d{6}$/.test(text) || (resend && /^r$/i.test(text)) || t('check.six_digits')
+    const validate = (text: string) => isSixDigits(text) || (resend && /^r$/i.test(text)) || t('check.six_digits')
     for (;;) {
       const question = request.channel === 'totp' ? t('ask.totp_code') : t('ask.code')
       const typed = await terminal.text(question, {
@@ -103,7 +110,7 @@ export function createInteraction(options: InteractionOptions): Interaction {
         ({ method, hint }): Choice<VerificationMethod> => ({
           value: method,
           label: t(`method.${method}`),
-          ...(hint === null ? {} : { hint }),
+          ...(hint === null ? {} : { hint: hintOf(method, hint) }),
         }),
       )
       return terminal.select(t(question), choices)
@@ -114,7 +121,13 @@ export function createInteraction(options: InteractionOptions): Interaction {
     },
     async code(request, sent, resend) {
       prompted = false
-      return (await answers.code(request)) ?? ask(() => typeCode(request, sent, resend), 'code', codeOptions)
+      const supplied = await answers.code(request)
+      if (supplied === undefined) return ask(() => typeCode(request, sent, resend), 'code', codeOptions)
+      if (isSixDigits(supplied)) return supplied
+      throw new CommandError('input_malformed', {
+        source: codeOptions.join(t('list.or')),
+        expected: t('expected.code'),
+      })
     },
     async recoveryCode() {
       prompted = false
@@ -124,9 +137,15 @@ export function createInteraction(options: InteractionOptions): Interaction {
       )
     },
     refused(error, remaining) {
-      explain(error)
       const methods = remaining.map(({ method }) => t(`method.${method}`)).join(t('list.and'))
-      if (remaining.length > 1) terminal.warn(`  ${t('refused.remaining', { methods })}`)
+      const others = remaining.length > 1 ? t('refused.remaining', { methods }) : undefined
+      // What these advise is that, too, in the words of a command line.
+      const samesay = isApiError(error, 'password_incorrect', 'login_failed')
+      if (others !== undefined && samesay) explain(error, others)
+      else {
+        explain(error)
+        if (others !== undefined) terminal.warn(`  ${others}`)
+      }
     },
     event: terminal.event,
     codeSent(sent, purpose) {

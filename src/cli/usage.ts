@@ -28,7 +28,7 @@ export function usageError(error: CommanderError, t: Translate): UsageError {
   const what = quoted.slice(1, -1)
   const [flag = ''] = what.split(/[ =]/)
   const suggested = error.message.match(/Did you mean (?:one of )?(.*?)\?/)?.[1]
-  const suggestion = suggested ? ` ${t('usage.did_you_mean', { what: suggested })}` : ''
+  const suggestion = suggested ? t('usage.did_you_mean', { what: suggested }) : ''
   const words = () => {
     switch (error.code) {
       case 'commander.unknownOption': {

@@ -1,6 +1,6 @@
-import type { Context } from '../cli/context.ts'
+import type { Context, Terminal } from '../cli/context.ts'
 import { listEvents, type SecurityEvent } from '../contract/account.ts'
-import { isVerificationMethod } from '../contract/schemas.ts'
+import { bindableItems, isVerificationMethod } from '../contract/schemas.ts'
 import { timeOf, wallTime } from '../lib/clock.ts'
 import { CommandError } from './command-error.ts'
 
@@ -13,6 +13,36 @@ function limitOf(text: string | undefined, expected: string): number {
   throw new CommandError('input_malformed', { source: '--limit', expected })
 }
 
+const actions = [
+  'account.create',
+  'account.bootstrap',
+  'enrolment.redeem',
+  'login',
+  'login_failed',
+  'password.change',
+  'webauthn.counter_regressed',
+  'recovery_codes.create',
+  'sessions.revoke',
+  ...bindableItems.flatMap(item => [`${item}.bind`, `${item}.unbind`] as const),
+] as const
+
+/** What happened, in the person's words; an action that a newer server knows keeps its name. */
+function happened({ action, details }: SecurityEvent, { t }: Terminal): string {
+  const known = actions.find(each => each === action)
+  const { old, new: fresh, name, count, ...others } = details
+  const value = fresh ?? old ?? name ?? count
+  if (!known) return [action, value, ...Object.values(others)].filter(Boolean).join(' ')
+  const what = t(`action.${known}`)
+  return value === undefined ? what : t('log.with_value', { what, value })
+}
+
+/** By what it was confirmed: one method, or two (`password+totp`). */
+const confirmedBy = (method: string | null, { t }: Terminal): string =>
+  (method ?? '')
+    .split('+')
+    .map(each => (isVerificationMethod(each) ? t(`method.short.${each}`) : each))
+    .join(' + ')
+
 /** `hufu log`: the account's own security events, the newest first. */
 export async function run(
   { terminal, api }: Context,
@@ -21,11 +51,11 @@ export async function run(
   const { t } = terminal
   const query = { limit: limitOf(limit, t('expected.limit')), ...(before === undefined ? {} : { before }) }
   const { events, next } = await api.call(listEvents, { query })
-  const row = ({ at, action, method, source, details }: SecurityEvent) => [
-    { text: wallTime(timeOf(at)) },
-    { text: [action, ...Object.values(details)].join(' '), style: 'strong' as const },
-    { text: method !== null && isVerificationMethod(method) ? t(`method.${method}`) : (method ?? '') },
-    { text: source, style: 'dim' as const },
+  const row = (event: SecurityEvent) => [
+    { text: wallTime(timeOf(event.at)) },
+    { text: happened(event, terminal), style: 'strong' as const },
+    { text: confirmedBy(event.method, terminal) },
+    { text: event.source, style: 'dim' as const },
   ]
   if (events.length === 0) terminal.say(t('log.none'))
   else await terminal.table([t('log.time'), t('log.action'), t('log.method'), t('log.source')], events.map(row))

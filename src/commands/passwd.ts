@@ -38,7 +38,7 @@ export async function run(context: Context, { linkFile }: { linkFile: string | u
   const answer = await stepUp.run('password.change', undefined, proof =>
     withNewPassword(context, new_password => api.call(changePassword, { body: { new_password }, proof })),
   )
-  terminal.say(t('passwd.done'))
+  terminal.say(`${terminal.paint('good', '✓')} ${t('passwd.done')}`)
   if (answer.sessions_revoked > 0) terminal.say(t('passwd.sessions', { count: answer.sessions_revoked }))
   if (answer.short_password) terminal.note(t('passwd.short'))
   terminal.result({ ...answer })

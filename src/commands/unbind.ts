@@ -46,6 +46,7 @@ export async function run(
   const { t } = terminal
   const { value } = await unbind(context, item, key)
   const name = t(`item.${item}`)
-  terminal.say(value === null ? t('unbind.done', { item: name }) : t('unbind.done_value', { item: name, value }))
+  const words = value === null ? t('unbind.done', { item: name }) : t('unbind.done_value', { item: name, value })
+  terminal.say(`${terminal.paint('good', '✓')} ${words}`)
   terminal.result({ item, value })
 }

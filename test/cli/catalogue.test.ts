@@ -21,7 +21,7 @@ function sources(folder: string): string[] {
 }
 
 /** Keys that are put together at run time, by their literal beginnings: `error.${code}`. */
-const computed = /`((?:error|next|item|method|bind|help\.unbind|demo)\.)\$\{/g
+const computed = /`((?:error|next|item|method|action|missing|unreachable|bind|help\.unbind|demo)\.)\$\{/g
 
 describe('the catalogues', () => {
   it('have the same keys', () => {

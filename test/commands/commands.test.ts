@@ -55,7 +55,7 @@ describe('hufu passwd', () => {
     api.verifyAllCalled()
     expect(stepUps).toEqual(['password.change'])
     expect(stderr()).toContain('guessed first')
-    expect(stdout()).toBe('Your password has been changed.\n2 other sessions were ended.\n')
+    expect(stdout()).toBe('✓ Your password has been changed.\n2 other sessions were ended.\n')
   })
 
   it('ends with the refusal when nobody is there to type another', async () => {
@@ -182,7 +182,7 @@ describe('hufu unbind', () => {
     const { context, api, stdout } = await fakeContext()
     api.expects(bindings.unbindPhone, { proof }, { item: 'phone', value: '138****8000' })
     await unbind(context, { item: 'phone' })
-    expect(stdout()).toBe('Phone: 138****8000 is unbound.\n')
+    expect(stdout()).toBe('✓ Phone: 138****8000 is unbound.\n')
   })
 
   it('webauthn: binds the proof to the key that was named', async () => {
@@ -288,7 +288,7 @@ describe('other commands', () => {
     const event = { id, at: time, action: 'login', method: 'totp', source: '::1\u001b[2J', details: {} }
     api.expects(listEvents, { query: { limit: 5 } }, { events: [event], next })
     await log(context, { limit: '5', before: undefined })
-    expect(stdout()).toContain('Code of your authenticator app')
+    expect(stdout()).toContain('TOTP app')
     expect(stdout()).toContain(`hufu log --before ${next}`)
     expect(stdout()).not.toContain('\u001b')
   })

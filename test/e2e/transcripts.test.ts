@@ -37,9 +37,9 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
     const sitting = await sitDown(who, language, args, { env })
     await drive?.(sitting)
     const code = await sitting.exit()
-    await expect(
-      normalise(`$ hufu ${args.join(' ')}`.trimEnd().concat(`\n${sitting.text()}\n[${code}]\n`)),
-    ).toMatchFileSnapshot(`transcripts/${language}/${name}.txt`)
+    await expect
+      .soft(normalise(`$ hufu ${args.join(' ')}`.trimEnd().concat(`\n${sitting.text()}\n[${code}]\n`)))
+      .toMatchFileSnapshot(`transcripts/${language}/${name}.txt`)
   }
 
   /** Types these lines, each when its question stands. */
@@ -70,7 +70,11 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
   }
   const scripted = (words: Readonly<Record<string, string>>) => ({ HUFU_PASSWORD: person.password, ...words })
 
-  it.each([
+  // One builds on the other, so they are no tests of their own: whoever ran one alone would write it wrong.
+  const steps: (readonly [name: string, run: () => Promise<void>])[] = []
+  const step = (name: string, run: () => Promise<void>) => void steps.push([name, run])
+
+  for (const [name, args] of [
     ['help', ['--help']],
     ['help-bind', ['bind', '--help']],
     ['help-bind-phone', ['bind', 'phone', '--help']],
@@ -78,18 +82,20 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
     ['error-unknown-command', ['stauts']],
     ['error-secret-in-argv', ['login', 'guan', '--password', 'secret']],
     ['error-not-logged-in', ['status']],
-  ])('%s', (name, args) => transcript(name, args))
+  ] as const)
+    step(name, () => transcript(name, args))
 
-  it('error-unreachable', () =>
+  step('error-unreachable', () =>
     transcript('error-unreachable', ['login', 'guan', '--server', 'http://127.0.0.1:1', '--no-input'], {
       env: { HUFU_PASSWORD: 'x' },
-    }))
+    }),
+  )
 
-  it('error-server-address', () => transcript('error-server-address', ['login', '--server', 'http://example.org']))
+  step('error-server-address', () => transcript('error-server-address', ['login', '--server', 'http://example.org']))
 
-  it('error-no-input', () => transcript('error-no-input', ['login', 'guan', '--no-input']))
+  step('error-no-input', () => transcript('error-no-input', ['login', 'guan', '--no-input']))
 
-  it('login-failure', () =>
+  step('login-failure', () =>
     transcript('login-failure', ['login', 'guan'], {
       async drive(sitting) {
         await answering(['ask.login_method', ''], ['ask.password', 'something else'])(sitting)
@@ -97,44 +103,51 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
         await sitting.asked(sitting.t('ask.login_method'))
         sitting.press('ctrl-c')
       },
-    }))
+    }),
+  )
 
-  it('login', () =>
+  step('login', () =>
     transcript('login', ['login'], {
       drive: answering(['ask.username', 'guan'], ['ask.login_method', ''], ['ask.password', firstPassword]),
-    }))
+    }),
+  )
 
-  it('status-before', () => transcript('status-before', ['status']))
+  step('status-before', () => transcript('status-before', ['status']))
 
-  it('error-phone', () => transcript('error-phone', ['bind', 'phone', '12345', '--no-input'], { env: scripted({}) }))
+  step('error-phone', () => transcript('error-phone', ['bind', 'phone', '12345', '--no-input'], { env: scripted({}) }))
 
-  it('error-email', () => transcript('error-email', ['bind', 'email', 'guan@', '--no-input'], { env: scripted({}) }))
+  step('error-email', () => transcript('error-email', ['bind', 'email', 'guan@', '--no-input'], { env: scripted({}) }))
 
-  it('error-password', () =>
-    transcript('error-password', ['passwd', '--no-input'], { env: { HUFU_PASSWORD: 'wrong', HUFU_NEW_PASSWORD: 'x' } }))
+  step('error-password', () =>
+    transcript('error-password', ['passwd', '--no-input'], { env: { HUFU_PASSWORD: 'wrong', HUFU_NEW_PASSWORD: 'x' } }),
+  )
 
-  it('error-weak-password', () =>
-    transcript('error-weak-password', ['passwd', '--no-input'], { env: scripted({ HUFU_NEW_PASSWORD: 'password' }) }))
+  step('error-weak-password', () =>
+    transcript('error-weak-password', ['passwd', '--no-input'], { env: scripted({ HUFU_NEW_PASSWORD: 'password' }) }),
+  )
 
-  it('error-short-password', () =>
-    transcript('error-short-password', ['passwd', '--no-input'], { env: scripted({ HUFU_NEW_PASSWORD: 'short' }) }))
+  step('error-short-password', () =>
+    transcript('error-short-password', ['passwd', '--no-input'], { env: scripted({ HUFU_NEW_PASSWORD: 'short' }) }),
+  )
 
-  it('error-code', () =>
-    transcript('error-code', ['bind', 'phone', phone, '--no-input'], { env: scripted({ HUFU_CODE: 'abcdef' }) }))
+  step('error-code', () =>
+    transcript('error-code', ['bind', 'phone', phone, '--no-input'], { env: scripted({ HUFU_CODE: 'abcdef' }) }),
+  )
 
-  it('passwd', async () => {
+  step('passwd', async () => {
     await transcript('passwd', ['passwd'], {
       drive: inTurn(byPassword, answering(['ask.new_password', newPassword], ['ask.new_password_again', newPassword])),
     })
     person.password = newPassword
   })
 
-  it('bind-phone', () =>
+  step('bind-phone', () =>
     transcript('bind-phone', ['bind', 'phone'], {
       drive: inTurn(byPassword, answering(['ask.phone_number', '138 0013 8000'], ['ask.code', codeTo(phone)])),
-    }))
+    }),
+  )
 
-  it('bind-email, confirmed by the phone, after a wrong password', () =>
+  step('bind-email, confirmed by the phone, after a wrong password', () =>
     transcript('bind-email', ['bind', 'email'], {
       async drive(sitting) {
         await answering(['ask.step_up', ''], ['ask.password', 'forgotten'])(sitting)
@@ -145,9 +158,10 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
         await sitting.waitFor(sitting.t('code.sent', { destination: newEmail }))
         await answering(['ask.code', newCode])(sitting)
       },
-    }))
+    }),
+  )
 
-  it('bind-totp', () =>
+  step('bind-totp', () =>
     transcript('bind-totp', ['bind', 'totp'], {
       drive: inTurn(byPassword, async sitting => {
         await sitting.asked(sitting.t('ask.totp_code'))
@@ -155,22 +169,25 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
         person.app = new AuthenticatorApp(uri.searchParams.get('secret') ?? '')
         sitting.enter(person.app.code())
       }),
-    }))
+    }),
+  )
 
-  it('bind-wechat', () =>
+  step('bind-wechat', () =>
     transcript('bind-wechat', ['bind', 'wechat'], {
       drive: inTurn(byPassword, async sitting => {
         await sitting.waitFor(sitting.t('wechat.scan'))
         expect(await server.scan(readQr(sitting.screenBuffer, palettes.dark) ?? '', `oGuan${'x'.repeat(23)}`)).toBe(200)
       }),
-    }))
+    }),
+  )
 
-  it('bind-webauthn', () =>
+  step('bind-webauthn', () =>
     transcript('bind-webauthn', ['bind', 'webauthn', '--device', server.securityKey], {
       drive: inTurn(byPassword, answering(['ask.key_name', 'Tiger'])),
-    }))
+    }),
+  )
 
-  it('login-second-factor', () =>
+  step('login-second-factor', () =>
     transcript('login-second-factor', ['login', 'guan'], {
       drive: answering(
         ['ask.login_method', ''],
@@ -178,23 +195,24 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
         ['ask.second_factor', ''],
         ['ask.totp_code', async () => person.app?.code() ?? ''],
       ),
-    }))
+    }),
+  )
 
-  it('recovery-codes', () => transcript('recovery-codes', ['recovery-codes'], { drive: byPassword }))
+  step('recovery-codes', () => transcript('recovery-codes', ['recovery-codes'], { drive: byPassword }))
 
-  it('status-after', () => transcript('status-after', ['status']))
+  step('status-after', () => transcript('status-after', ['status']))
 
-  it('sessions', () => transcript('sessions', ['sessions']))
+  step('sessions', () => transcript('sessions', ['sessions']))
 
-  it('sessions-revoke', () => transcript('sessions-revoke', ['sessions', 'revoke', '--others']))
+  step('sessions-revoke', () => transcript('sessions-revoke', ['sessions', 'revoke', '--others']))
 
-  it('unbind-wechat', () => transcript('unbind-wechat', ['unbind', 'wechat'], { drive: byPassword }))
+  step('unbind-wechat', () => transcript('unbind-wechat', ['unbind', 'wechat'], { drive: byPassword }))
 
-  it('error-not-bound', () => transcript('error-not-bound', ['unbind', 'wechat'], { drive: byPassword }))
+  step('error-not-bound', () => transcript('error-not-bound', ['unbind', 'wechat'], { drive: byPassword }))
 
-  it('log', () => transcript('log', ['log', '--limit', '12']))
+  step('log', () => transcript('log', ['log', '--limit', '12']))
 
-  it('menu', () =>
+  step('menu', () =>
     transcript('menu', [], {
       async drive(sitting) {
         await sitting.asked(sitting.t('menu.choose'))
@@ -202,19 +220,21 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
         await sitting.waitFor(`❯ ${sitting.t('menu.quit')}`)
         sitting.press('enter')
       },
-    }))
+    }),
+  )
 
-  it('cancelled', () =>
+  step('cancelled', () =>
     transcript('cancelled', ['passwd'], {
       async drive(sitting) {
         await sitting.asked(sitting.t('ask.step_up'))
         sitting.press('ctrl-c')
       },
-    }))
+    }),
+  )
 
-  it('logout', () => transcript('logout', ['logout']))
+  step('logout', () => transcript('logout', ['logout']))
 
-  it('throttled', async () => {
+  step('throttled', async () => {
     const hasty = await Person.enrol(server, { username: 'hasty' })
     const env = { HUFU_PASSWORD: 'guess' }
     // Waits begin after five failures; a slow machine may sleep through the first ones, which grow.
@@ -225,5 +245,13 @@ describe.each(languages)('transcripts in %s', (language: Language) => {
     await transcript('throttled', ['login', 'hasty', '--no-input'], { env, who: hasty })
   })
 
-  it('demo', () => transcript('demo', ['demo', '--no-input']), 60_000)
+  step('demo', () => transcript('demo', ['demo', '--no-input']))
+
+  it('follow one account through its life', async () => {
+    for (const [name, run] of steps) {
+      await run().catch(error => {
+        throw new Error(`${name}: ${error.message}`, { cause: error })
+      })
+    }
+  }, 180_000)
 })

@@ -65,8 +65,9 @@ export const enHelp = {
   'usage.value': '{{option}} takes {{expected}}.',
   'usage.secret_in_argv':
     'A secret on the command line can be seen by others, so {{what}} does not exist. Use {{instead}}.',
-  'usage.did_you_mean': 'Did you mean {{what}}?',
+  'usage.did_you_mean': ' Did you mean {{what}}?',
   'expected.seconds': 'a number of seconds above 0',
   'expected.limit': 'a number from 1 to 200',
+  'expected.code': 'a code of 6 digits',
   'expected.link': 'the one-time link, or its secret of 43 characters',
 } as const

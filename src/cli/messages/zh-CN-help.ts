@@ -2,7 +2,7 @@ import type { enHelp } from './en-help.ts'
 
 export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'help.description': '查看和修改账户的安全设置。在终端里不带命令运行，即打开安全设置页面。',
-  'help.usage': '用法：',
+  'help.usage': '用法:',
   'help.arguments': '参数：',
   'help.options': '选项：',
   'help.global_options': '所有命令通用的选项：',
@@ -53,10 +53,10 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'help.option.timeout': '最多等待多少秒',
   'help.option.quiet': '只输出结果',
   'help.option.verbose': '出错时输出更多细节',
-  'help.option.password-file': '从 FILE 读取密码（- 表示标准输入；HUFU_PASSWORD）',
-  'help.option.new-password-file': '从 FILE 读取新密码（- 表示标准输入；HUFU_NEW_PASSWORD）',
-  'help.option.code-file': '从 FILE 读取验证码，每行一个（- 表示标准输入；HUFU_CODE）',
-  'help.option.pin-file': '从 FILE 读取安全密钥的 PIN（- 表示标准输入；HUFU_PIN）',
+  'help.option.password-file': '密码文件，- 为标准输入（HUFU_PASSWORD）',
+  'help.option.new-password-file': '新密码文件，- 为标准输入（HUFU_NEW_PASSWORD）',
+  'help.option.code-file': '验证码文件，每行一个，- 为标准输入（HUFU_CODE）',
+  'help.option.pin-file': '安全密钥的 PIN 文件，- 为标准输入（HUFU_PIN）',
   'help.option.code-command': '输出验证码的命令',
   'usage.unknown_option': '没有 {{what}} 这个选项。',
   'usage.unknown_command': '没有 {{what}} 这个命令。',
@@ -68,5 +68,6 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'usage.did_you_mean': '您是否想用 {{what}}？',
   'expected.seconds': '大于 0 的秒数',
   'expected.limit': '1 至 200 的数字',
+  'expected.code': '6 位数字的验证码',
   'expected.link': '一次性链接，或其中 43 个字符的密文',
 }

@@ -5,6 +5,15 @@ import { padTo, shorten, widthOf } from './text-width.ts'
 const indent = '  '
 const gap = '  '
 const widestCell = 32
+const narrowestCell = 16
+
+/** Narrows the widest column, where that is enough; never one whose cells are there to be copied. */
+function makeFit(widths: number[], room: number, isCopied: (column: number) => boolean): void {
+  const excess = widths.reduce((sum, width) => sum + width, 0) - room
+  const widest = Math.max(...widths.filter((_width, column) => !isCopied(column)))
+  const column = widths.findIndex((width, index) => width === widest && !isCopied(index))
+  if (excess > 0 && widest - excess >= narrowestCell) widths[column] = widest - excess
+}
 
 /**
  * The lines of a table: columns under `titles` where they fit into `columns`, else one line per cell with its title
@@ -21,6 +30,8 @@ export function layOutTable(
     Math.max(widthOf(title), ...rows.map(row => Math.min(widestCell, widthOf(row[column]?.text ?? '')))),
   )
   const styled = ({ style }: Cell, text: string) => (style && text.trim() ? paint(style, text) : text)
+  const room = columns - indent.length - gap.length * (titles.length - 1)
+  makeFit(widths, room, column => rows.some(row => row[column]?.style === 'command'))
   const total = indent.length + widths.reduce((sum, width) => sum + width, 0) + gap.length * (titles.length - 1)
   if (total > columns) {
     return rows.flatMap(row => [

@@ -11,9 +11,14 @@ export async function prepareWidths(texts: readonly string[]): Promise<void> {
   if (!measure && texts.some(text => !plain.test(text))) measure = (await import('string-width')).default
 }
 
+// SGR, the only escape sequences that hufu itself writes into a text.
+const colour = /\u001b\[[0-9;]*m/g
+
 /** Columns that `text` takes on the screen: two for a Chinese character, none for a colour code. */
-export const widthOf = (text: string): number =>
-  plain.test(text) || !measure ? text.length + (text.match(wide)?.length ?? 0) : measure(text)
+export function widthOf(text: string): number {
+  const bare = text.includes('\u001b') ? text.replace(colour, '') : text
+  return plain.test(bare) || !measure ? bare.length + (bare.match(wide)?.length ?? 0) : measure(bare)
+}
 
 /** `text` with blanks after it, to `width` columns. */
 export const padTo = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)))
@@ -45,7 +50,7 @@ export function wrapText(text: string, width: number): string[] {
     }
     if (line.trim()) lines.push(line.trimEnd())
     line = piece
-    while (widthOf(line.trimEnd()) > width) {
+    while (widthOf(line.trimEnd()) > width && !line.includes('\u001b')) {
       lines.push(line.slice(0, width))
       line = line.slice(width)
     }
@@ -54,9 +59,9 @@ export function wrapText(text: string, width: number): string[] {
   return lines.length > 0 ? lines : ['']
 }
 
-/** As `wrapText`, with every line indented as the first is. A text with colour codes stays as it is. */
+/** As `wrapText`, with every line indented as the first is. */
 export function wrapIndented(text: string, width: number): string[] {
-  if (text.includes('\u001b') || widthOf(text) <= width) return [text]
+  if (widthOf(text) <= width) return [text]
   const indent = /^ */.exec(text)?.[0] ?? ''
   return wrapText(text.slice(indent.length), width - indent.length).map(line => indent + line)
 }

@@ -17,11 +17,11 @@ async function show({ terminal }: Context, qr: Qr): Promise<void> {
 }
 
 /** Waits until the scan has arrived; a QR code that expires meanwhile is renewed in its place. */
-async function awaitScan(context: Context, binding_id: string): Promise<State> {
+async function awaitScan(context: Context, binding_id: string, expires_at: string): Promise<State> {
   const { terminal, api, clock, signal } = context
   const params = { binding_id }
   const left = (time: string) => Math.max(0, Math.ceil((timeOf(time) - clock.now()) / 1000))
-  const start = () => terminal.waiting(terminal.t('wechat.scan'))
+  const start = () => terminal.waiting(terminal.t('wechat.waiting', { seconds: left(expires_at) }))
   let waiting = start()
   try {
     for (;;) {
@@ -45,9 +45,9 @@ async function awaitScan(context: Context, binding_id: string): Promise<State> {
 export async function run(context: Context): Promise<void> {
   const { stepUp, api } = context
   const state = await stepUp.run('wechat.bind', undefined, async proof => {
-    const { binding_id, qr } = await api.call(beginWeChatBinding, { proof })
+    const { binding_id, expires_at, qr } = await api.call(beginWeChatBinding, { proof })
     await show(context, qr)
-    return awaitScan(context, binding_id)
+    return awaitScan(context, binding_id, expires_at)
   })
   if (state.state === 'expired') throw new CommandError('scan_timeout')
   if (state.state === 'refused') {
