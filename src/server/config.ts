@@ -132,7 +132,7 @@ function parseListen(text: string): { host: string; port: number } {
  * one fewer than libuv has threads, so that files and names are still looked up.
  */
 function hashingSlots(env: Environment): number {
-  const threads = Number(env['UV_THREADPOOL_SIZE']) || 4
+  const threads = Number(env.UV_THREADPOOL_SIZE) || 4
   return Math.max(1, Math.min(availableParallelism() + 1, threads - 1))
 }
 
