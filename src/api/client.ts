@@ -10,6 +10,8 @@ export type CallArguments<O extends Operation> = Given<{
 }> & {
   /** A step-up proof, for operations with a `stepUp`. */
   readonly proof?: string
+  /** Send it although the run was aborted, within two seconds: to put away what was begun. */
+  readonly afterAbort?: boolean
 }
 
 /** The typed client of hufud. */

@@ -29,6 +29,7 @@ interface AnyArguments {
   readonly query?: Readonly<Record<string, unknown>> | undefined
   readonly body?: unknown
   readonly proof?: string | undefined
+  readonly afterAbort?: boolean | undefined
 }
 
 /** Path and query of a call. @throws {ApiError} `invalid_request` for parameters that are not of the schema. */
@@ -67,19 +68,22 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
 
   async function call(operation: Operation, call: AnyArguments): Promise<unknown> {
     const secret = client.sessionSecret
-    const answer = await connection.exchange({
-      method: operation.method,
-      path: pathOf(operation, call),
-      headers: {
-        accept: 'application/json, application/problem+json',
-        'accept-language': options.language,
-        'user-agent': options.userAgent,
-        ...authorization(operation, secret, options.serviceCredential),
-        ...(call.proof === undefined ? {} : { [proofHeader]: call.proof }),
-        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+    const answer = await connection.exchange(
+      {
+        method: operation.method,
+        path: pathOf(operation, call),
+        headers: {
+          accept: 'application/json, application/problem+json',
+          'accept-language': options.language,
+          'user-agent': options.userAgent,
+          ...authorization(operation, secret, options.serviceCredential),
+          ...(call.proof === undefined ? {} : { [proofHeader]: call.proof }),
+          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: call.body === undefined ? undefined : JSON.stringify(call.body),
       },
-      body: call.body === undefined ? undefined : JSON.stringify(call.body),
-    })
+      call.afterAbort,
+    )
     try {
       return readAnswer(operation, answer)
     } catch (error) {

@@ -8,6 +8,9 @@ export const answerLimitBytes = 1024 * 1024
 /** Behind some routers an idle connection is dropped without a word, and a person takes their time to type a code. */
 const idleLimitMilliseconds = 15_000
 
+/** For a call that puts away what an aborted run began: nobody waits for it longer. */
+const lastCallMilliseconds = 2000
+
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Path and query. */
@@ -126,10 +129,11 @@ function dispatch(
 export interface Connection {
   /**
    * Sends one request; redirects are not followed.
+   * @param afterAbort send it although the connection's signal was aborted, for two seconds at most
    * @throws {ApiError} `server_unreachable`, `server_timeout`, `server_not_hufud`, `answer_malformed`; or the reason
    * with which the connection's signal was aborted.
    */
-  exchange(request: HttpRequest): Promise<HttpAnswer>
+  exchange(request: HttpRequest, afterAbort?: boolean): Promise<HttpAnswer>
   close(): Promise<void>
 }
 
@@ -157,15 +161,16 @@ export function openConnection(
     }
   }
   return {
-    async exchange(request) {
-      signal?.throwIfAborted()
+    async exchange(request, afterAbort = false) {
+      const abort = afterAbort ? undefined : signal
+      abort?.throwIfAborted()
       opened ??= open()
       const sender = await opened
-      const deadline = AbortSignal.timeout(timeoutMilliseconds)
+      const deadline = AbortSignal.timeout(afterAbort ? lastCallMilliseconds : timeoutMilliseconds)
       try {
-        return await dispatch(sender, request, signal ? AbortSignal.any([deadline, signal]) : deadline)
+        return await dispatch(sender, request, abort ? AbortSignal.any([deadline, abort]) : deadline)
       } catch (error) {
-        if (!deadline.aborted || signal?.aborted) throw error
+        if (!deadline.aborted || abort?.aborted) throw error
         throw new ApiError('server_timeout', { detail: `No answer within ${timeoutMilliseconds / 1000} seconds.` })
       }
     },

@@ -53,6 +53,19 @@ export const resendBindingCode = defineOperation({
   problems: ['binding_expired', 'throttled'],
 })
 
+export const cancelBinding = defineOperation({
+  id: 'binding.cancel',
+  method: 'POST',
+  url: '/v1/bindings/:binding_id/cancel',
+  summary: 'Give up a binding that was begun: a code or a scan that comes later binds nothing.',
+  access: 'session',
+  stepUp: null,
+  params: BindingParams,
+  status: 200,
+  answer: Type.Object({ cancelled: Type.Boolean() }),
+  problems: ['binding_expired'],
+})
+
 export const beginTotpBinding = defineOperation({
   id: 'totp.begin_binding',
   method: 'POST',

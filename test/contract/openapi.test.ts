@@ -25,6 +25,7 @@ test('every change to what guards an account asks for a proof', () => {
   const withoutProof = changing.filter(({ stepUp }) => stepUp === null).map(({ id }) => id)
   // What finishes, resends or renews a binding rests on the proof that began it; ending sessions only takes away.
   expect(withoutProof.sort()).toEqual([
+    'binding.cancel',
     'binding.finish_code',
     'binding.resend',
     'sessions.revoke',

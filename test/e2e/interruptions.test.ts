@@ -58,6 +58,15 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s', signal => {
   })
 })
 
+it.each(['SIGINT', 'SIGTERM'] as const)('after %s a QR code that is scanned binds nothing', async signal => {
+  const running = await started(['bind', 'wechat'], 'qr')
+  const { payload } = await running.seen('qr')
+  running.kill(signal)
+  expect((await running.finished).exitCode).toBe(130)
+  await server.scan(String(payload), 'late-scanner')
+  expect((await person.status()).items.find(({ item }) => item === 'wechat')?.set).toBe(false)
+})
+
 describe('--timeout', () => {
   // Where the system has no USB at all, that is what is said, at once.
   const hasUsb = async () => {

@@ -1,6 +1,6 @@
 import { ApiError } from '../../api/errors.ts'
 import type { Context } from '../../cli/context.ts'
-import { beginWeChatBinding, readWeChatBinding, renewWeChatQr } from '../../contract/bindings.ts'
+import { beginWeChatBinding, cancelBinding, readWeChatBinding, renewWeChatQr } from '../../contract/bindings.ts'
 import type { AnswerOf } from '../../contract/operation.ts'
 import { timeOf } from '../../lib/clock.ts'
 import { CommandError } from '../command-error.ts'
@@ -47,7 +47,13 @@ export async function run(context: Context): Promise<void> {
   const state = await stepUp.run('wechat.bind', undefined, async proof => {
     const { binding_id, expires_at, qr } = await api.call(beginWeChatBinding, { proof })
     await show(context, qr)
-    return awaitScan(context, binding_id, expires_at)
+    try {
+      return await awaitScan(context, binding_id, expires_at)
+    } catch (error) {
+      // The QR code may still be on somebody's screen: a scan after this must bind nothing.
+      await api.call(cancelBinding, { params: { binding_id }, afterAbort: true }).catch(() => {})
+      throw error
+    }
   })
   if (state.state === 'expired') throw new CommandError('scan_timeout')
   if (state.state === 'refused') {

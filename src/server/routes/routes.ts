@@ -8,7 +8,7 @@ import * as server from '../../contract/server.ts'
 import * as sessions from '../../contract/sessions.ts'
 import * as stepUp from '../../contract/step-up.ts'
 import { isoTime } from '../../lib/clock.ts'
-import { findOpenBinding } from '../domain/bindings/pending-binding.ts'
+import { cancelPending, findOpenBinding } from '../domain/bindings/pending-binding.ts'
 import { listEvents, readOverview } from '../domain/overview.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
@@ -91,6 +91,9 @@ function serveBindings(app: FastifyInstance, services: Services): void {
   serveOperation(app, services, bindings.resendBindingCode, ({ member, params }) =>
     contactBindings.resend(member, params.binding_id),
   )
+  serveOperation(app, services, bindings.cancelBinding, async ({ member, params }) => ({
+    cancelled: await cancelPending(services.domain, member, params.binding_id),
+  }))
   serveOperation(app, services, bindings.beginTotpBinding, ({ member, proof }) => totpBindings.begin(member, proof))
   serveOperation(app, services, bindings.finishCodeBinding, async ({ member, params, body }) => {
     const binding = await findOpenBinding(services.domain, member, params.binding_id, ['phone', 'email', 'totp'])

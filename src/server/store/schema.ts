@@ -168,7 +168,7 @@ export interface BindingsTable {
   created_at: number
   expires_at: number
   ended_at: number | null
-  /** `bound`, `replaced`, `refused:<problem>` once ended. */
+  /** `bound`, `rebound`, `replaced`, `cancelled`, `refused:<problem>` once ended. */
   outcome: string | null
 }
 

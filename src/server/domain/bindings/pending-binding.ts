@@ -1,4 +1,4 @@
-import type { BindableItem } from '../../../contract/schemas.ts'
+import { type BindableItem, bindableItems } from '../../../contract/schemas.ts'
 import type { BindingsTable, ChallengesTable } from '../../store/schema.ts'
 import type { Domain, Member } from '../domain.ts'
 import type { Queries } from '../ports/store.ts'
@@ -63,6 +63,21 @@ export async function findOpenBinding(
     binding.expires_at > clock.now()
   if (!binding || !item || !isOpen) throw new Refusal('binding_expired')
   return { ...binding, item }
+}
+
+/**
+ * Gives up the open binding of this account and session: nothing that comes later finishes it. The proof behind it is
+ * not consumed.
+ * @returns false when it was finished meanwhile
+ */
+export async function cancelPending(
+  domain: Pick<Domain, 'store' | 'clock'>,
+  member: Member,
+  bindingId: string,
+): Promise<boolean> {
+  const { store, clock } = domain
+  const binding = await findOpenBinding(domain, member, bindingId, bindableItems)
+  return store.transaction(queries => queries.bindings.end(binding.id, 'cancelled', clock.now()))
 }
 
 /**
