@@ -22,6 +22,8 @@ const actions = [
   'password.change',
   'webauthn.counter_regressed',
   'recovery_codes.create',
+  'recovery_code.used',
+  'logout',
   'sessions.revoke',
   ...bindableItems.flatMap(item => [`${item}.bind`, `${item}.unbind`] as const),
 ] as const

@@ -61,8 +61,8 @@ export function createOutbox({
     if (!sender || row.not_after <= clock.now()) {
       return store.transaction(queries => queries.outbox.markFailed(row.id, clock.now()))
     }
-    const message = JSON.parse(new TextDecoder().decode(keys.open('outbox', row.id, row.sealed_message)))
     try {
+      const message = JSON.parse(new TextDecoder().decode(keys.open('outbox', row.id, row.sealed_message)))
       await sender.send({ ...message, id: row.id }, AbortSignal.any([stopped.signal, AbortSignal.timeout(sendTimeout)]))
     } catch (error) {
       onFailure(row.id, error)
@@ -73,16 +73,24 @@ export function createOutbox({
     await store.transaction(queries => queries.outbox.markSent(row.id, clock.now()))
   }
 
+  /** Sends what is due. @returns when the next message is, or `undefined` */
+  async function deliverDue(): Promise<number | undefined> {
+    for (;;) {
+      // An empty claim would still be a write; the look before it is a read.
+      const due = await store.read.outbox.nextDueAt()
+      if (due === undefined || due > clock.now() || stopped.signal.aborted) return due
+      const rows = await store.transaction(queries => queries.outbox.claimDue(clock.now(), lease, batch))
+      for (const row of rows) await deliver(row)
+    }
+  }
+
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
       woken = false
-      // An empty claim would still be a write; the look before it is a read.
-      const due = await store.read.outbox.nextDueAt()
-      if (due !== undefined && due <= clock.now()) {
-        const rows = await store.transaction(queries => queries.outbox.claimDue(clock.now(), lease, batch))
-        for (const row of rows) await deliver(row)
-        continue
-      }
+      const due = await deliverDue().catch(error => {
+        onFailure('outbox', error)
+        return undefined
+      })
       if (woken) continue
       const wait = new AbortController()
       wakeUp = () => wait.abort()
@@ -91,9 +99,8 @@ export function createOutbox({
     }
   }
 
-  const running = run().catch(error => {
-    if (!stopped.signal.aborted) onFailure('outbox', error)
-  })
+  // A process that can send nothing, such as `hufud bootstrap`, leaves the messages to those that can.
+  const running = Object.keys(senders).length > 0 ? run() : Promise.resolve()
 
   return {
     channels: new Set((['phone', 'email'] as const).filter(channel => senders[channel])),

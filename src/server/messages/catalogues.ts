@@ -11,7 +11,7 @@ export const en = {
   channel_email: 'address',
   notice_subject: '{{service}}: the security settings of {{username}} have changed',
   notice_body:
-    '{{what}}\nAccount: {{username}}\nTime: {{time}} UTC\nFrom: {{source}}\n\nIf this was you, there is nothing to do. If not: run "hufu passwd" and "hufu sessions revoke --others" at once, and undo the change with "hufu status" before you.',
+    '{{what}}\nAccount: {{username}}\nTime: {{time}} UTC\nFrom: {{source}}\n\nIf this was you, there is nothing to do. If not: run "hufu passwd" at once (it ends all other sessions); then "hufu status" shows what is bound and the command that sets it right.',
   'password.change': 'The password was changed, and the other sessions were ended.',
   'enrolment.redeem': 'The first password was set.',
   'phone.bind': 'The phone number {{new}} was bound.',
@@ -30,6 +30,8 @@ export const en = {
   'webauthn.unbind': 'The security key "{{old}}" was unbound.',
   'recovery_codes.create': 'New recovery codes were made; the earlier ones no longer work.',
   'recovery_code.used': 'A recovery code was used.',
+  'webauthn.counter_regressed':
+    'The counter of the security key "{{old}}" stepped back: a copy of it may exist. It still works; unbind it if you are not sure.',
   wechat_bound:
     'Done: this WeChat account is now bound to {{username}} at {{service}}. If this was not you, tell the owner of the QR code to run "hufu unbind wechat".',
   wechat_refused_elsewhere:
@@ -52,7 +54,7 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   channel_email: '邮箱',
   notice_subject: '{{service}}：账户 {{username}} 的安全设置已变更',
   notice_body:
-    '{{what}}\n账户：{{username}}\n时间：{{time}} UTC\n来源：{{source}}\n\n如果是您本人操作，无需处理。如果不是，请立即运行 hufu passwd 和 hufu sessions revoke --others，并通过 hufu status 检查和撤销变更。',
+    '{{what}}\n账户：{{username}}\n时间：{{time}} UTC\n来源：{{source}}\n\n如果是您本人操作，无需处理。如果不是，请立即运行 hufu passwd（会同时退出所有其他会话），再用 hufu status 查看各项绑定及其修改命令。',
   'password.change': '账户密码已修改，其他会话已全部退出。',
   'enrolment.redeem': '已设置首个账户密码。',
   'phone.bind': '已绑定密保手机 {{new}}。',
@@ -71,6 +73,7 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   'webauthn.unbind': '已解绑安全密钥“{{old}}”。',
   'recovery_codes.create': '已生成新的恢复码，原有恢复码全部失效。',
   'recovery_code.used': '有一个恢复码已被使用。',
+  'webauthn.counter_regressed': '安全密钥“{{old}}”的计数器出现回退，可能存在复制品。它仍可使用；如有疑虑，请解绑。',
   wechat_bound:
     '绑定成功：此微信已绑定到 {{service}} 账户 {{username}}。如非本人操作，请让二维码的主人运行 hufu unbind wechat 解绑。',
   wechat_refused_elsewhere: '此微信已绑定到 {{service}} 的其他账户，本次未做任何变更。',

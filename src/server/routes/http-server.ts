@@ -66,6 +66,14 @@ export function createHttpServer({
     request.log.error({ err: { name: error.name, message: error.message, stack: error.stack } }, 'internal error')
     return sendProblem(reply, 'internal_error', { request_id: request.id })
   })
+  // Where somebody lands who opens an enrolment link in a browser; its secret stays behind the `#`, in the browser.
+  app.get('/enrol', async (_request, reply) =>
+    reply
+      .type('text/plain; charset=utf-8')
+      .send(
+        'This link is for the hufu command line. Save it in a file of your own, then: hufu passwd --link-file FILE\n',
+      ),
+  )
   serveContract(app, services)
   serveWeChatCallback(app, services)
   return app

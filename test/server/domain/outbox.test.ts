@@ -96,3 +96,34 @@ test('waits grow, are bounded, and are spread', () => {
     expect(wait).toBeLessThanOrEqual(whole)
   }
 })
+
+test('a process that can send nothing leaves the messages to those that can', async () => {
+  const mute = await openServerWorld({ channels: [] })
+  const { store, outbox } = mute.services.domain
+  await store.transaction(queries => outbox.add(queries, message, mute.clock.now() + minute))
+  outbox.wake()
+  await mute.services.domain.store.ping()
+  mute.clock.advance(minute / 2)
+  expect(await store.read.outbox.nextDueAt()).toBeDefined()
+  expect(await store.transaction(queries => queries.outbox.claimDue(mute.clock.now(), minute, 9))).toHaveLength(1)
+  await mute.close()
+})
+
+test('a message that cannot be opened stops no other', async () => {
+  const { store, outbox } = world.services.domain
+  await store.transaction(async queries => {
+    const row = { channel: 'email', not_after: world.clock.now() + minute, attempts: 0, sent_at: null, failed_at: null }
+    const now = world.clock.now()
+    await queries.outbox.insert({
+      ...row,
+      id: 'x',
+      sealed_message: new Uint8Array(40),
+      created_at: now - 1,
+      next_attempt_at: now,
+    })
+    await outbox.add(queries, message, now + minute)
+  })
+  outbox.wake()
+  await expect.poll(() => world.sent.length).toBe(1)
+  expect(world.logged.length).toBe(1)
+})

@@ -1,3 +1,4 @@
+import { recordChange } from '../change.ts'
 import { hashRecoveryCode } from '../recovery-codes.ts'
 import { Refusal } from '../refusal.ts'
 import { admitAttempt } from '../throttle.ts'
@@ -5,16 +6,25 @@ import { attemptThrottles, type Verifier, verified } from './verifier.ts'
 
 /** Verification by one of the recovery codes. Their hash finds them, so judging is consuming. */
 export const recoveryVerifier: Verifier<{ method: 'recovery'; code: string }> = {
-  async judge({ store, clock, keys }, subject, { code }) {
+  async judge(domain, subject, { code }, caller) {
+    const { store, clock, keys } = domain
     const throttled = attemptThrottles(subject, 'recovery')
     const left = await store.transaction(queries => admitAttempt(queries, throttled, clock.now()))
-    const accountId = subject.account?.id
-    if (!accountId) throw new Refusal('recovery_code_incorrect', { attempts_left: left })
-    const codeHash = hashRecoveryCode(keys, accountId, code)
+    const { account } = subject
+    if (!account) throw new Refusal('recovery_code_incorrect', { attempts_left: left })
+    const codeHash = hashRecoveryCode(keys, account.id, code)
     return verified(async queries => {
-      if (!(await queries.authenticators.useRecoveryCode(accountId, codeHash, clock.now()))) {
+      if (!(await queries.authenticators.useRecoveryCode(account.id, codeHash, clock.now()))) {
         throw new Refusal('recovery_code_incorrect', { attempts_left: left })
       }
+      await recordChange(domain, queries, caller, {
+        account,
+        sessionId: null,
+        action: 'recovery_code.used',
+        notice: 'recovery_code.used',
+        method: 'recovery',
+        details: {},
+      })
     }, throttled)
   },
 }

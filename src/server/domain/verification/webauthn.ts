@@ -1,6 +1,7 @@
 import type { AuthenticationResponseJson } from '../../../contract/webauthn.ts'
 import { fromBase64url, toBase64url } from '../../../lib/base64url.ts'
-import { recordEvent } from '../events.ts'
+import { recordChange } from '../change.ts'
+import type { Queries } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
 import { admitAttempt } from '../throttle.ts'
 import { verifyAssertion, WebAuthnError } from '../webauthn/index.ts'
@@ -65,7 +66,7 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
         throw asRefusal(error)
       }
     })()
-    const consume = (of: Subject, queries: Parameters<typeof recordEvent>[1]) =>
+    const consume = (of: Subject, queries: Queries) =>
       (of.purpose === 'login' ? queries.logins : queries.challenges).consumeWebAuthnChallenge(of.id, challenge)
     return verified(
       async queries => {
@@ -73,11 +74,13 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
         await queries.authenticators.useCredential(stored.id, assertion, clock.now())
         // A counter that steps back may mean a cloned key; it is told, and locks nobody out (WebAuthn section 7.2 step 25).
         if (assertion.signCountRegressed) {
-          await recordEvent(domain, queries, caller, {
-            accountId: account.id,
+          await recordChange(domain, queries, caller, {
+            account,
+            sessionId: null,
             action: 'webauthn.counter_regressed',
+            notice: 'webauthn.counter_regressed',
             method: 'webauthn',
-            details: { name: stored.name },
+            details: { old: stored.name },
           })
         }
       },
