@@ -7,12 +7,11 @@ const program = (name: string): string => new URL(`programs/${name}.mjs`, import
 
 type Environment = Readonly<Record<string, string>>
 
+/** The environment as it is, for both sides of a ratio, without what would configure hufu. */
 const environment = (extra: Environment): Record<string, string | undefined> => ({
-  PATH: process.env.PATH,
-  HOME: process.env.HOME,
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HUFU|XDG_|LC_|NO_COLOR)/.test(name))),
   ...extra,
 })
-
 const ended = (child: ChildProcess): Promise<number | null> =>
   new Promise(resolve => {
     if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode)

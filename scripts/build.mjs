@@ -24,19 +24,33 @@ const common = {
 }
 
 /**
- * conf imports ajv to check configurations against a schema, and semver to migrate them. We give it neither schema nor
- * migrations, and ajv takes 29 ms to load, semver 5: more than the rest of a command's start. conf makes its Ajv only
- * when there is a schema, and calls semver only when there are migrations.
+ * What conf and commander import for features that we do not use: of conf a schema to check (ajv, 29 ms to load),
+ * migrations (semver, 5), encryption (node:crypto, 5) and node:assert (3) for one comparison; of commander subcommands
+ * that are programs of their own (node:child_process, 4). Together as much as the rest of a command's start.
  */
-const leanConf = {
-  name: 'lean-conf',
+const withoutUnused = {
+  conf: {
+    ajv: 'export const Ajv2020 = undefined; export default undefined',
+    'ajv-formats': 'export default undefined',
+    semver: 'export default undefined',
+    'node:crypto': 'export default undefined',
+    'node:assert': `import { isDeepStrictEqual } from 'node:util'
+      export default { deepEqual(a, b) { if (!isDeepStrictEqual(a, b)) throw new Error('they differ') } }`,
+  },
+  commander: { 'node:child_process': 'module.exports = {}' },
+}
+const lean = {
+  name: 'lean',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(ajv|ajv-formats|semver)(\/|$)/ }, ({ importer, path }) =>
-      /[\\/]node_modules[\\/]conf[\\/]/.test(importer) ? { path, namespace: 'empty' } : undefined,
-    )
-    onLoad({ filter: /.*/, namespace: 'empty' }, () => ({
-      contents: 'export const Ajv2020 = undefined; export default undefined',
-    }))
+    onResolve({ filter: /^(ajv|ajv-formats|semver|node:.*)(\/|$)/ }, ({ importer, path }) => {
+      const from = /[\\/]node_modules[\\/](conf|commander)[\\/]/.exec(importer)?.[1]
+      const name = path.replace(/^(ajv|semver)\/.*/, '$1')
+      return withoutUnused[from]?.[name] ? { path: `${from} ${name}`, namespace: 'lean' } : undefined
+    })
+    onLoad({ filter: /.*/, namespace: 'lean' }, ({ path }) => {
+      const [from, name] = path.split(' ')
+      return { contents: withoutUnused[from][name], resolveDir: at('.') }
+    })
   },
 }
 
@@ -74,7 +88,7 @@ const { outputFiles } = await build({
   keepNames: true,
   logLevel: 'warning',
   external,
-  plugins: [leanConf],
+  plugins: [lean],
   define: { HUFU_VERSION: JSON.stringify(version) },
   write: false,
 })

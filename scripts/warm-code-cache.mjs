@@ -11,7 +11,7 @@ const dist = new URL('../dist/', import.meta.url).pathname
 const { load, scripts } = createRequire(import.meta.url)(join(dist, 'chunk-loader.cjs'))
 const folder = mkdtempSync(join(tmpdir(), 'hufu-build-'))
 
-const time = '2026-01-01T00:00:00.000Z'
+const time = '2999-01-01T00:00:00.000Z'
 const id = 'a'.repeat(22)
 const items = ['password', 'phone', 'email', 'totp', 'wechat', 'webauthn'].map(item => ({
   item,
@@ -42,9 +42,9 @@ async function hufu(...argv) {
   const system = { ...systemContext(), env, stdin: stream(), stdout: stream(), stderr: stream() }
   return main([...argv, '--server', url], system)
 }
-await hufu('login', 'a')
-await hufu('status')
-await hufu('status', '--json')
+const outcomes = [await hufu('login', 'a'), await hufu('status'), await hufu('status', '--json')]
+if (outcomes.some(code => code !== 0))
+  throw new Error(`hufu ended with ${outcomes.join(', ')} while the code cache was made`)
 
 const stop = new AbortController()
 let tell = () => {}

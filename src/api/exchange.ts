@@ -156,8 +156,14 @@ export function openConnection(
     return {
       request,
       agent: new Agent({ keepAlive: true, maxSockets: 1, timeout: idleLimitMilliseconds }),
-      // A URL writes an IPv6 address in brackets, a socket takes it without.
-      options: { protocol, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port },
+      options: {
+        protocol,
+        // A URL writes an IPv6 address in brackets, a socket takes it without.
+        hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
+        port,
+        // Without TLS there is no server to name, but node would work one out, with a regular expression of 4 ms.
+        ...(protocol === 'https:' ? {} : { servername: '' }),
+      },
     }
   }
   return {

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto'
-
 /** A cryptographically secure source of random bytes. */
 export interface Random {
   /** `length` fresh random bytes. */
   bytes(length: number): Uint8Array
 }
 
-export const systemRandom: Random = { bytes: length => new Uint8Array(randomBytes(length)) }
+/** node's own generator, by the interface that loads it when the first bytes are drawn. */
+export const systemRandom: Random = { bytes: length => crypto.getRandomValues(new Uint8Array(length)) }
 
 /**
  * A string of `length` decimal digits, each uniform. Bytes of 250 and above are drawn again, so that no digit is
