@@ -85,7 +85,6 @@ const { outputFiles } = await build({
   chunkNames: 'chunks/[name]-[hash]',
   format: 'esm',
   splitting: true,
-  keepNames: true,
   logLevel: 'warning',
   external,
   plugins: [lean],

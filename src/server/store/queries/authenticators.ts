@@ -19,9 +19,7 @@ const readBound = compiledOnce((db, accountId: string) =>
         .where('recovery_codes.used_at', 'is', null)
         .as('recovery_codes_left'),
     )
-    .where('accounts.id', '=', accountId)
-    .orderBy('key.bound_at')
-    .orderBy('key.id'),
+    .where('accounts.id', '=', accountId),
 )
 
 export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
@@ -33,9 +31,11 @@ export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
       return {
         totp: typeof totp_bound_at === 'number' ? { bound_at: totp_bound_at, used_at: totp_used_at ?? null } : null,
         wechat: openid && typeof wechat_bound_at === 'number' ? { openid, bound_at: wechat_bound_at } : null,
-        keys: rows.flatMap(({ id, name, bound_at, used_at }) =>
-          id === null || name === null || bound_at === null ? [] : [{ id, name, bound_at, used_at }],
-        ),
+        keys: rows
+          .flatMap(({ id, name, bound_at, used_at }) =>
+            id === null || name === null || bound_at === null ? [] : [{ id, name, bound_at, used_at }],
+          )
+          .sort((a, b) => a.bound_at - b.bound_at || (a.id < b.id ? -1 : 1)),
         recoveryCodesLeft: Number(first?.recovery_codes_left ?? 0),
       }
     },
