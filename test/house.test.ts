@@ -102,3 +102,15 @@ test('no file of the source is longer than 400 lines', () => {
     .filter(({ lines }) => lines > 400)
   expect(long).toEqual([])
 })
+
+test('the lockfile names the optional packages of every platform: `npm ci` refuses one that does not', () => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>
+  }
+  const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      name => !packages[`node_modules/${name}`] && !packages[`${path}/node_modules/${name}`],
+    ),
+  )
+  expect(missing).toEqual([])
+})
