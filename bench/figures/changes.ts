@@ -11,8 +11,8 @@ import { startHufud } from '../processes.ts'
 const width = 8
 const roundMilliseconds = 1500
 const rounds = 5
-const usesPerApp = 3
-const accountCount = 600
+const usesPerApp = 2
+const accountCount = 900
 
 interface Lane {
   readonly server: Connection
@@ -29,8 +29,9 @@ async function changePhone(lane: Lane, account: BenchAccount, use: number, phone
   const post = <T>(path: string, body: unknown, proof = '') =>
     call<T>(lane.server, requestBytes('POST', path, { bearer, proof, body }))
   const { challenge_id } = await post<{ challenge_id: string }>('/v1/step-up', { operation: 'phone.bind' })
-  // One code per 30 seconds and app works once; the step before and the step after this one are accepted too.
-  const epoch = Math.floor(Date.now() / 1000) + (use - 1) * 30
+  // One code per 30 seconds and app works once; the step after this one is accepted, too, and stays so when a step ends
+  // between here and the server.
+  const epoch = Math.floor(Date.now() / 1000) + use * 30
   const code = generateSync({ secret: account.totpSecret, epoch })
   const { proof } = await post<{ proof: string }>(`/v1/step-up/${challenge_id}/finish`, { method: 'totp', code })
   const { binding_id } = await post<{ binding_id: string }>('/v1/bindings/phone', { phone_number: phoneNumber }, proof)
