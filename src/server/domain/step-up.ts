@@ -94,6 +94,7 @@ export function createStepUps(domain: Domain): StepUps {
   async function open(
     member: Member,
     challengeId: string,
+    method: VerificationMethod,
   ): Promise<{ subject: Subject; allowed: VerificationMethod[] }> {
     const challenge = await store.read.challenges.find(challengeId)
     const isOpen =
@@ -102,7 +103,9 @@ export function createStepUps(domain: Domain): StepUps {
       challenge.proof_hash === null &&
       challenge.expires_at > clock.now()
     if (!isOpen) throw new Refusal('challenge_expired')
-    const bound = await boundMethods(store.read, domain.outbox, member.account)
+    // Whether there is a password the account itself tells; the others are looked up.
+    const isPassword = method === 'password' && member.account.password_hash !== null
+    const bound = isPassword ? [] : await boundMethods(store.read, domain.outbox, member.account)
     return {
       subject: {
         purpose: 'step_up',
@@ -112,7 +115,7 @@ export function createStepUps(domain: Domain): StepUps {
         source: null,
         webauthnChallenge: challenge.webauthn_challenge,
       },
-      allowed: bound.map(({ method }) => method),
+      allowed: isPassword ? ['password'] : bound.map(choice => choice.method),
     }
   }
 
@@ -158,12 +161,12 @@ export function createStepUps(domain: Domain): StepUps {
     createChallenge,
 
     async beginVerification(member, challengeId, method) {
-      const { subject, allowed } = await open(member, challengeId)
+      const { subject, allowed } = await open(member, challengeId, method)
       return beginVerification(domain, subject, method, allowed, member)
     },
 
     async finishVerification(member, challengeId, answer) {
-      const { subject, allowed } = await open(member, challengeId)
+      const { subject, allowed } = await open(member, challengeId, answer.method)
       const verified = await judgeVerification(domain, subject, answer, allowed, member)
       const proof = newSecret(random)
       const now = clock.now()
