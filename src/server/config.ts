@@ -141,7 +141,7 @@ function hashingSlots(env: Environment): number {
  * @throws {ConfigError}
  */
 export function loadConfig(
-  options: { config?: string | undefined; database?: string | undefined },
+  options: { config?: string | undefined; database?: string | undefined; port?: number | undefined },
   env: Environment,
 ): Config {
   const configFile = options.config ?? env.HUFUD_CONFIG
@@ -158,6 +158,7 @@ export function loadConfig(
     port: 8420,
     ...file.listen,
     ...(env.HUFUD_LISTEN ? parseListen(env.HUFUD_LISTEN) : {}),
+    ...(options.port === undefined ? {} : { port: options.port }),
   }
   const origin = env.HUFUD_ORIGIN ?? file.origin ?? `http://localhost:${listen.port}`
   const rpId = file.rp_id ?? new URL(URL.canParse(origin) ? origin : 'http://invalid').hostname

@@ -8,6 +8,7 @@ import type { SystemContext } from './context.ts'
 export { systemContext } from './context.ts'
 
 import { Refusal } from './domain/refusal.ts'
+import { freePort } from './free-port.ts'
 
 /** Structured logs as JSON lines on stderr; stdout is for what was asked for. */
 async function createLogger(level: string): Promise<Logger> {
@@ -53,9 +54,10 @@ async function serve(options: ServeOptions, context: SystemContext): Promise<voi
     await stopped(stop)
     return server.close()
   }
-  const config = loadConfig(options, env)
-  const edge = await edgeOf(context, config.logLevel)
-  const server = await startServer(options.port === undefined ? config : { ...config, port: options.port }, edge)
+  // The origin that people and keys see has the port in it, so it must be known before the server is made.
+  const port = options.port === 0 ? await freePort() : options.port
+  const config = loadConfig({ ...options, port }, env)
+  const server = await startServer(config, await edgeOf(context, config.logLevel))
   const listening = { event: 'listening', url: config.policy.origins[0], address: server.address }
   context.stdout(options.json ? `${JSON.stringify(listening)}\n` : `hufud ${version} listens on ${server.address}\n`)
   await stopped(stop)

@@ -49,6 +49,13 @@ describe('the configuration', () => {
     expect(loadConfig({ database: 'sqlite:/option' }, env).databasePath).toBe('/option')
   })
 
+  test('the origin has the port that is listened on', () => {
+    expect(loadConfig({ port: 18420 }, {})).toMatchObject({
+      port: 18420,
+      policy: { origins: ['http://localhost:18420'] },
+    })
+  })
+
   test.each([
     ['{', /no JSON/],
     [{ databse: 'sqlite:x' }, /not a hufud configuration/],

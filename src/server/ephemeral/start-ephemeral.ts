@@ -9,6 +9,7 @@ import { startWeChatSimulator } from '../../simulators/wechat/simulator.ts'
 import { type Edge, startServer } from '../app.ts'
 import { type Config, loadConfig } from '../config.ts'
 import type { MessageSender } from '../domain/ports/messages.ts'
+import { freePort } from '../free-port.ts'
 import { wechatCallbackPath } from '../routes/wechat-callback.ts'
 
 /** The line that `hufud serve --ephemeral --json` prints once it is ready. */
@@ -94,15 +95,4 @@ export async function startEphemeral(
     await close()
     throw error
   }
-}
-
-/** A port of the loopback interface that nobody listens on. */
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  const probe = createServer()
-  await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const address = probe.address()
-  await new Promise(resolve => probe.close(resolve))
-  if (typeof address !== 'object' || address === null) throw new Error('no free port')
-  return address.port
 }
