@@ -77,6 +77,18 @@ describe('known and unknown user names', () => {
   })
 })
 
+test('right passwords at once never throttle each other; beside wrong ones, no more are judged than are free', async () => {
+  await world.join('parallel')
+  const right = { method: 'password', password } as const
+  const wrong = { method: 'password', password: 'wrong password' } as const
+  const all = (answers: VerificationAnswer[]) =>
+    Promise.all(answers.map(answer => refusalOf(attempt('parallel', answer))))
+  expect(new Set(await all(Array(32).fill(right)))).toEqual(new Set(['done']))
+  for (let guess = 0; guess < 4; guess += 1) await all([wrong])
+  // One guess is left. Were these counted after they are judged, the last two would be let in.
+  expect(await all([wrong, right, right])).toEqual(['login_failed', 'throttled', 'throttled'])
+})
+
 test('user names are found in any case', async () => {
   await world.join('Mixed.Case')
   expect((await world.logIn('mIXED.cASE')).account.username).toBe('Mixed.Case')
