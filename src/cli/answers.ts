@@ -23,6 +23,10 @@ function readDescriptor(descriptor: number, onMode?: (mode: number) => void): st
   return readFileSync(descriptor, 'utf8')
 }
 
+/** Where stdin does not block, nothing may be there yet: the wait for it must not keep a core busy. */
+const nothingYet = new Int32Array(new SharedArrayBuffer(4))
+const pauseMilliseconds = 20
+
 /** One line of stdin, and not a byte more: what follows is for the next reader, in this process or another. */
 function readLine(descriptor: number): string | undefined {
   const byte = Buffer.alloc(1)
@@ -32,7 +36,10 @@ function readLine(descriptor: number): string | undefined {
     try {
       read = readSync(descriptor, byte, 0, 1, null)
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') continue
+      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') {
+        Atomics.wait(nothingYet, 0, 0, pauseMilliseconds)
+        continue
+      }
       if (error instanceof Error && 'code' in error && error.code === 'EOF') return undefined
       throw error
     }
