@@ -219,3 +219,21 @@ test('a method that is not bound is not available', async () => {
   const answer = { method: 'totp', code: '000000' } as const
   expect(await refusalOf(stepUps.finishVerification(member, challenge_id, answer))).toBe('method_not_available')
 })
+
+test('the challenge that a key signed is taken once, at a step-up and at a login, and only the one that was given', async () => {
+  const member = await join()
+  const { stepUps, logins, domain } = world.services
+  const { challenge_id } = await stepUps.createChallenge(member, 'password.change')
+  const { login_id } = await logins.begin(member.account.username, member)
+  for (const [table, id] of [
+    ['challenges', challenge_id],
+    ['logins', login_id],
+  ] as const) {
+    await domain.store.transaction(queries => queries[table].setWebAuthnChallenge(id, 'signed'))
+    const take = (challenge: string) =>
+      domain.store.transaction(queries => queries[table].consumeWebAuthnChallenge(id, challenge))
+    expect(await take('another')).toBe(false)
+    const taken = await Promise.all(Array.from({ length: 32 }, () => take('signed')))
+    expect(taken.filter(Boolean)).toHaveLength(1)
+  }
+})
