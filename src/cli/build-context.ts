@@ -2,15 +2,11 @@ import type { ApiClient } from '../api/client.ts'
 import type { StepUp } from '../auth/step-up.ts'
 import type { WebAuthnClient } from '../auth/webauthn/client.ts'
 import { timeOf } from '../lib/clock.ts'
+import { version } from '../lib/version.ts'
 import type { Answers, Context, DemoHost, SessionProfile, SystemContext, Terminal } from './context.ts'
 import { sayError } from './errors.ts'
 import type { ProfileStore } from './profile.ts'
 import type { GlobalOptions } from './program.ts'
-
-declare const HUFU_VERSION: string | undefined
-
-/** The version of this build; `0.0.0` where it was not built. */
-export const version = typeof HUFU_VERSION === 'string' ? HUFU_VERSION : '0.0.0'
 
 const callTimeoutMilliseconds = 30_000
 

@@ -61,8 +61,6 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-export const isProblemCode = (text: string): text is ProblemCode => Object.hasOwn(problems, text)
-
 /** Why an operation that needs a proof did not accept the one it was given. */
 export const proofRefusals = [
   'missing',

@@ -2,6 +2,8 @@
 // A subset of RFC 8949: integers, byte and text strings, arrays, maps, booleans and null; definite lengths, shortest
 // heads, sorted keys. No tags, floats or undefined. Every byte is read once, so that time is linear in the input.
 
+import { concatBytes } from './bytes.ts'
+
 export type CborKey = number | bigint | string
 export type CborValue = number | bigint | string | boolean | null | Uint8Array | CborValue[] | CborMap
 export type CborMap = Map<CborKey, CborValue>
@@ -94,7 +96,7 @@ function encodeMap(map: CborMap, depth: number, into: Uint8Array[]): void {
     if (typeof key !== 'string' && typeof key !== 'number' && typeof key !== 'bigint') {
       throw new CborError('key_type', 'a map key that is neither integer nor text')
     }
-    return { key: typeof key === 'string' ? joined(encodeText(key)) : encodeInteger(key), value }
+    return { key: typeof key === 'string' ? concatBytes(...encodeText(key)) : encodeInteger(key), value }
   })
   // With shortest heads, the order of CTAP 2.1 section 8 (major type, length, bytes) is that of the encoded keys' bytes.
   entries.sort((a, b) => compareBytes(a.key, b.key))
@@ -122,16 +124,6 @@ function encodeInto(value: CborValue, depth: number, into: Uint8Array[]): void {
   else throw new CborError('unsupported', `a value of type ${typeof value}`)
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.length
-  }
-  return whole
-}
-
 /**
  * The CTAP2 canonical encoding of `value` (CTAP 2.1 section 8): map keys sorted, integers and lengths as short as can
  * be. Integers are safe numbers or bigints of up to 64 bits.
@@ -141,7 +133,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 export function encodeCbor(value: CborValue): Uint8Array {
   const parts: Uint8Array[] = []
   encodeInto(value, defaultMaxDepth, parts)
-  return joined(parts)
+  return concatBytes(...parts)
 }
 
 class Reader {

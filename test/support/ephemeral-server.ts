@@ -1,17 +1,8 @@
 import { createInterface } from 'node:readline'
 import { execa } from 'execa'
+import type { Listening } from '../../src/server/ephemeral/start-ephemeral.ts'
 import { environment, freshHome, hufudExecutable } from './hufu.ts'
 import { type Outbox, openOutbox } from './outbox.ts'
-
-interface Listening {
-  readonly event: 'listening'
-  readonly url: string
-  readonly account: { readonly username: string; readonly password: string }
-  readonly admin_token: string
-  readonly outbox: string
-  readonly wechat_scan: string
-  readonly security_key: string
-}
 
 export interface RunningHufud<L> {
   readonly pid: number

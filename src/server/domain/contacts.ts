@@ -39,3 +39,14 @@ export function parseEmailAddress(text: string): { value: string; key: string } 
   if (!valid) throw new Refusal('email_address_invalid', { expected: ['name@example.com'] })
   return { value, key: value.toLowerCase() }
 }
+
+/** A number or an address as it is sent to, and the key by which it is compared. @throws {Refusal} when it is none. */
+export function parseContact(
+  channel: 'phone' | 'email',
+  text: string,
+  policy: Pick<Policy, 'defaultRegion'>,
+): { value: string; key: string } {
+  if (channel === 'email') return parseEmailAddress(text)
+  const value = parsePhoneNumber(text, policy)
+  return { value, key: value }
+}

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { TSchema } from 'typebox/type'
 import type { ServiceScope } from '../../contract/admin.ts'
 import type { AnswerOf, BodyOf, Operation, ParamsOf, QueryOf } from '../../contract/operation.ts'
 import { proofHeader } from '../../contract/server.ts'
@@ -64,6 +65,7 @@ export function serveOperation<const O extends Operation>(
     query: operation.query && requestValidation(operation.query),
     body: operation.body && requestValidation(operation.body),
   }
+  const integers = integersOf(operation.query)
   const answer = operation.answer && answerValidation(operation.answer)
 
   app.route({
@@ -77,7 +79,7 @@ export function serveOperation<const O extends Operation>(
         await services.accounts.checkServiceCredential(bearerOf(request), scope ?? operation.id)
       }
       const query = request.query as Record<string, unknown>
-      if (typeof query.limit === 'string' && /^\d{1,4}$/.test(query.limit)) query.limit = Number(query.limit)
+      readIntegers(query, integers)
       check(validations.params, request.params, 'params')
       check(validations.query, query, 'query')
       check(validations.body, request.body, 'body')
@@ -94,6 +96,19 @@ export function serveOperation<const O extends Operation>(
       return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(result))
     },
   })
+}
+
+/** The parameters of a query that its schema says are integers: a URL has only text for them. */
+function integersOf(query: TSchema | undefined): string[] {
+  const { properties = {} } = (query ?? {}) as { properties?: Record<string, { type?: unknown }> }
+  return Object.keys(properties).filter(name => properties[name]?.type === 'integer')
+}
+
+function readIntegers(query: Record<string, unknown>, names: readonly string[]): void {
+  for (const name of names) {
+    const text = query[name]
+    if (typeof text === 'string' && /^\d{1,15}$/.test(text)) query[name] = Number(text)
+  }
 }
 
 function check(validation: Validation | undefined, value: unknown, where: string): void {

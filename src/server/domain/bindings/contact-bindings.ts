@@ -1,7 +1,7 @@
 import type { CodeSent } from '../../../contract/schemas.ts'
 import type { AccountsTable, BindingsTable } from '../../store/schema.ts'
 import { recordChange } from '../change.ts'
-import { parseEmailAddress, parsePhoneNumber } from '../contacts.ts'
+import { parseContact } from '../contacts.ts'
 import type { Domain, Member } from '../domain.ts'
 import { maskContact } from '../masks.ts'
 import type { Channel } from '../ports/store.ts'
@@ -28,8 +28,6 @@ export interface ContactBindings {
   finish(member: Member, binding: BindingsTable & { item: Channel }, code: string): Promise<Bound>
 }
 
-const keyOf = (channel: Channel, value: string): string => (channel === 'phone' ? value : parseEmailAddress(value).key)
-
 const boundKey = (account: AccountsTable, channel: Channel): string | null =>
   channel === 'phone' ? account.phone_number : account.email_key
 
@@ -47,10 +45,7 @@ export function createContactBindings(domain: Domain, stepUps: StepUps): Contact
 
   return {
     async begin(member, proof, channel, typed) {
-      const { value, key } =
-        channel === 'phone'
-          ? { value: parsePhoneNumber(typed, policy), key: parsePhoneNumber(typed, policy) }
-          : parseEmailAddress(typed)
+      const { value, key } = parseContact(channel, typed, policy)
       const operation = `${channel}.bind` as const
       const begun = await stepUps.withPendingProof(
         member,
@@ -79,7 +74,7 @@ export function createContactBindings(domain: Domain, stepUps: StepUps): Contact
     async finish(member, binding, code) {
       const channel = binding.item
       const value = binding.value ?? ''
-      const key = keyOf(channel, value)
+      const { key } = parseContact(channel, value, policy)
       const throttled = { kind: 'guess' as const, key: `bind:${member.account.id}:${channel}` }
       const consume = await judgeCode(domain, subjectOf(binding, channel), code, [throttled])
       const { account } = member
