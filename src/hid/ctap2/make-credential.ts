@@ -28,6 +28,8 @@ export interface MakeCredentialParameters {
   readonly excludeList?: readonly CredentialDescriptor[] | undefined
   readonly extensions?: CborMap | undefined
   readonly options?: CtapOptions | undefined
+  /** Section 7.1: 1, where the key decides to whom it names itself; 2, where the platform does. */
+  readonly enterpriseAttestation?: 1 | 2 | undefined
   readonly pinUvAuth?: PinUvAuth | undefined
 }
 
@@ -73,6 +75,7 @@ export function credentialRequest(parameters: MakeCredentialParameters): CborMap
     [0x07, optionsMap(parameters.options)],
     [0x08, pinUvAuth?.pinUvAuthParam],
     [0x09, pinUvAuth?.pinUvAuthProtocol],
+    [0x0a, parameters.enterpriseAttestation],
   ])
 }
 
