@@ -55,6 +55,8 @@ export interface CtapErrorDetails {
   readonly statusName?: string
   /** How many more wrong PINs, or misses of a finger, the key takes. */
   readonly retriesLeft?: number
+  /** How many characters (Unicode code points) a new PIN has at least. */
+  readonly minimumPinLength?: number
 }
 
 /** A security key, or the path to it, refused. `code` is stable; the message is English and for logs. */
