@@ -111,14 +111,8 @@ export class KeyAttempt<T> {
     const { rpId, allowList } = ceremony
     if (allowList.length === 0 || key.protocol === 'u2f') return
     if (means === 'none' && key.info.versions.includes('FIDO_2_1') && (await isAlone())) return
-    try {
-      const silent = { ...options, onTouchNeeded: undefined }
-      if (await key.hasCredential({ rpId, credentials: allowList }, silent)) return
-    } catch (error) {
-      // A key that says nothing at all to those it has not verified.
-      if (isCtapError(error, 'key_pin_required')) return
-      throw error
-    }
+    const silent = { ...options, onTouchNeeded: undefined }
+    if ((await key.hasCredential({ rpId, credentials: allowList }, silent)) !== false) return
     throw new CtapError('key_no_credentials', 'the key has none of these credentials', { device: key.name })
   }
 

@@ -9,8 +9,8 @@ import { withTouchedKey } from './keys.ts'
 import { credentialPublicKey } from './public-key.ts'
 import { verifyRpId } from './rp-id.ts'
 
-/** credProtect, level 2 (CTAP 2.1 section 12.1): who finds the key can't list what is on it. */
-const credProtectWithList = 2
+/** credProtect (CTAP 2.1 section 12.1): who finds the key can't list what is on it. */
+const unlessNamedOrVerified = 2
 /** CTAP 2.1 section 7.1.2, vendor-facilitated: the key itself knows which relying parties it identifies itself to. */
 const vendorFacilitated = 1
 
@@ -51,8 +51,6 @@ function registrationOf(
       // A place on the key is scarce, and without verification anybody who finds the key could use what is in it.
       const isPlaced =
         residentKey === 'required' || (residentKey === 'preferred' && isVerified && keepsCredentials(key))
-      const isProtectable = isPlaced && key.info.extensions.includes('credProtect')
-      const isEnterprise = attestation === 'enterprise' && key.info.options.get('ep') === true
       const result = await key.makeCredential(
         {
           clientDataHash,
@@ -61,8 +59,8 @@ function registrationOf(
           pubKeyCredParams: options.pubKeyCredParams.map(({ alg }) => ({ alg })),
           options: { rk: isPlaced ? true : undefined, uv },
           excludeList,
-          extensions: isProtectable ? new Map([['credProtect', credProtectWithList]]) : undefined,
-          enterpriseAttestation: isEnterprise ? vendorFacilitated : undefined,
+          credProtect: isPlaced ? unlessNamedOrVerified : undefined,
+          enterpriseAttestation: attestation === 'enterprise' ? vendorFacilitated : undefined,
           pinUvAuth,
         },
         ceremony,

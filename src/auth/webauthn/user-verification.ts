@@ -24,9 +24,6 @@ export interface VerificationSources {
  */
 export type VerificationMeans = 'none' | 'uv_option' | 'uv_token' | 'pin'
 
-/** The member of getInfo that says that the PIN has to be changed before it counts (CTAP 2.1 section 6.4). */
-const forcePinChange = 0x0c
-
 /**
  * Whether the key refuses the command without user verification: `alwaysUv`; for makeCredential any key that is
  * protected, unless `makeCredUvNotRqd` lets it make credentials that live elsewhere (CTAP 2.1 section 6.1.2, steps 5
@@ -52,13 +49,12 @@ export function verificationMeans(
   sources: VerificationSources,
   isDemanded = false,
 ): VerificationMeans {
-  const { options, members } = key.info
+  const { options, forcePinChange: isStale } = key.info
   const has = (option: string) => options.get(option) === true
   const mustVerify = isDemanded || need.userVerification === 'required' || demandsVerification(key.info, need)
   if (!mustVerify && need.userVerification === 'discouraged') return 'none'
   if (sources.builtIn && has('uv')) return has('pinUvAuthToken') ? 'uv_token' : 'uv_option'
   const takesPin = options.has('clientPin') && !has('noMcGaPermissionsWithClientPin')
-  const isStale = members.get(forcePinChange) === true
   if (takesPin && has('clientPin') && sources.pin && !isStale) return 'pin'
   if (!mustVerify) return 'none'
   const details = { device: key.name }

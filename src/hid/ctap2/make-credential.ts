@@ -29,8 +29,6 @@ export interface MakeCredentialParameters {
   readonly excludeList?: readonly CredentialDescriptor[] | undefined
   readonly extensions?: CborMap | undefined
   readonly options?: CtapOptions | undefined
-  /** Section 7.1: 1, where the key decides to whom it names itself; 2, where the platform does. */
-  readonly enterpriseAttestation?: 1 | 2 | undefined
   readonly pinUvAuth?: PinUvAuth | undefined
   /** How well the credential hides (section 12.1): 1 not at all, 2 unless named or the user is verified, 3 unless verified. */
   readonly credProtect?: CredProtect | undefined

@@ -69,6 +69,7 @@ function clientOf(transport: HidTransport, at = origin) {
     origin: at,
     interaction,
     clock: systemClock,
+    isKeyNamed: false,
     openAuthenticators: () => openAuthenticators({ clock: systemClock, random: systemRandom, transport }),
   })
   return { client, interaction }

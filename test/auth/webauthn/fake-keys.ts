@@ -14,7 +14,6 @@ import type {
 } from '../../../src/hid/index.ts'
 import { CtapError, type KeyErrorCode } from '../../../src/hid/index.ts'
 import { concatBytes, equalBytes, utf8 } from '../../../src/lib/bytes.ts'
-import type { CborValue } from '../../../src/lib/cbor.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { until } from '../../support/until.ts'
 import { ScriptedInteraction } from '../scripted-interaction.ts'
@@ -31,9 +30,11 @@ export interface FakeKeyOptions {
   readonly options?: Readonly<Record<string, boolean>>
   readonly versions?: readonly string[]
   readonly extensions?: readonly string[]
-  readonly members?: ReadonlyMap<number, CborValue>
+  readonly forcePinChange?: boolean
   readonly protocol?: 'ctap2' | 'u2f'
   readonly pin?: string
+  /** Whether it tells nobody without a touch what it has. */
+  readonly isReticent?: boolean
   readonly pinTries?: number
   readonly powerCycleNeeded?: boolean
   /** The ids, of one byte each, of the credentials that it has. */
@@ -85,7 +86,8 @@ export class FakeKey implements Authenticator {
       algorithms: [],
       minPinLength: undefined,
       firmwareVersion: undefined,
-      members: new Map(options.members ?? []),
+      forcePinChange: options.forcePinChange,
+      members: new Map(),
     }
   }
 
@@ -158,8 +160,9 @@ export class FakeKey implements Authenticator {
     return Promise.reject(new CtapError('key_not_allowed', 'no more'))
   }
 
-  async hasCredential({ credentials }: Parameters<Authenticator['hasCredential']>[0]): Promise<boolean> {
+  async hasCredential({ credentials }: Parameters<Authenticator['hasCredential']>[0]): Promise<boolean | undefined> {
     await this.call('hasCredential')
+    if (this.options.isReticent) return undefined
     return this.has(credentials) !== undefined
   }
 

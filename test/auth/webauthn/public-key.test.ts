@@ -7,7 +7,7 @@ import { encodeCbor } from '../../../src/lib/cbor.ts'
 
 const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve }).publicKey
 
-function coseOf(key: KeyObject, algorithm: number, kty: number, curve?: number): Uint8Array {
+function coseOf(key: KeyObject, algorithm: number, kty: number, curve: number | undefined): Uint8Array {
   const jwk = key.export({ format: 'jwk' })
   const labels = { x: -2, y: -3, n: -1, e: -2 } as const
   const members = Object.entries(labels).flatMap(([name, label]) => {
@@ -24,17 +24,17 @@ function coseOf(key: KeyObject, algorithm: number, kty: number, curve?: number):
   )
 }
 
-const cases: readonly (readonly [name: string, key: KeyObject, algorithm: number, kty: number, curve?: number])[] = [
-  ['ES256', ec('P-256'), -7, 2, 1],
-  ['ES384', ec('P-384'), -35, 2, 2],
-  ['ES512', ec('P-521'), -36, 2, 3],
-  ['Ed25519', generateKeyPairSync('ed25519').publicKey, -8, 1, 6],
-  ['Ed448', generateKeyPairSync('ed448').publicKey, -53, 1, 7],
-  ['RS256', generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, -257, 3],
+const cases = [
+  { name: 'ES256', key: ec('P-256'), algorithm: -7, kty: 2, curve: 1 },
+  { name: 'ES384', key: ec('P-384'), algorithm: -35, kty: 2, curve: 2 },
+  { name: 'ES512', key: ec('P-521'), algorithm: -36, kty: 2, curve: 3 },
+  { name: 'Ed25519', key: generateKeyPairSync('ed25519').publicKey, algorithm: -8, kty: 1, curve: 6 },
+  { name: 'Ed448', key: generateKeyPairSync('ed448').publicKey, algorithm: -53, kty: 1, curve: 7 },
+  { name: 'RS256', key: generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey, algorithm: -257, kty: 3 },
 ]
 
 describe('the credential public key', () => {
-  it.each(cases)('of %s is told as SubjectPublicKeyInfo', (_, key, algorithm, kty, curve) => {
+  it.each(cases)('of $name is told as SubjectPublicKeyInfo', ({ key, algorithm, kty, curve }) => {
     const cose = coseOf(key, algorithm, kty, curve)
     const told = credentialPublicKey(cose)
     expect(told?.algorithm).toBe(algorithm)

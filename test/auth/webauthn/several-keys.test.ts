@@ -152,6 +152,12 @@ describe('a lone key', () => {
     expect(tools.interaction.log).toEqual(['key waits: plug_in', 'key waits no more: plug_in'])
   })
 
+  it('that does not tell what it has is asked for the signature all the same', async () => {
+    const key = new FakeKey({ versions: ['FIDO_2_0'], credentials: [1], isReticent: true, touched: true })
+    await authenticate(request([1]), toolsOf(new FakeUsb(key)))
+    expect(key.calls).toEqual(['hasCredential', 'getAssertion'])
+  })
+
   it('of CTAP 2.1 that has them is asked for nothing but the signature', async () => {
     const key = new FakeKey({ credentials: [1], touched: true })
     await authenticate(request([1]), toolsOf(new FakeUsb(key)))

@@ -19,7 +19,7 @@ interface Case {
 }
 
 function meansOf({ makes = 'an assertion', wants, of, pin = true, builtIn = true, isDemanded, isStale }: Case): string {
-  const key = new FakeKey({ options: of, members: new Map(isStale ? [[0x0c, true]] : []) })
+  const key = new FakeKey({ options: of, ...(isStale ? { forcePinChange: true } : {}) })
   const need = {
     userVerification: wants,
     makesCredential: makes !== 'an assertion',
