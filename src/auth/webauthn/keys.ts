@@ -36,10 +36,10 @@ export async function withTouchedKey<T>(tools: KeyTools, timeout: number, ceremo
   let source: AuthenticatorSource | undefined
   let watching: Promise<void> | undefined
   try {
-    if (interaction.signal.aborted) throw abortError(interaction.signal)
     screen.show('plug_in')
     const deadline = clock.now() + timeout
     source = await openAuthenticators()
+    if (interaction.signal.aborted) throw abortError(interaction.signal)
     const parts = { ceremony, source, interaction, clock, screen, signal, deadline, isNamed: isKeyNamed }
     const selection = new KeySelection(parts)
     const fail = (error: unknown) => selection.fail(error)
