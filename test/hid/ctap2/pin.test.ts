@@ -40,7 +40,11 @@ describe('a new PIN', () => {
   })
 
   test('is padded or refused, whatever it is, and told to nobody', () => {
-    const unit = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.string({ minLength: 50, maxLength: 80 }))
+    const unit = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: 'grapheme' }),
+      fc.string({ minLength: 50, maxLength: 80 }),
+    )
     fc.assert(
       fc.property(unit, fc.option(fc.integer(), { nil: undefined }), (pin, least) => {
         try {
