@@ -34,11 +34,11 @@ const code = (parts: Parts) =>
 
 const hostile: [string, string, Buffer][] = [
   ['webauthn_too_large', 'a bignum of 200 kB', bignum(200_000)],
-  ['webauthn_malformed', 'a bignum that fits', bignum(fitting)],
-  ['webauthn_malformed', 'lists in lists', nestedLists],
-  ['webauthn_malformed', 'maps in maps', nestedMaps],
-  ['webauthn_malformed', 'a map of 2⁶⁴ members', hugeMap],
-  ['webauthn_malformed', 'a text of 2⁶³ bytes', hugeText],
+  ['webauthn_cbor_malformed', 'a bignum that fits', bignum(fitting)],
+  ['webauthn_cbor_malformed', 'lists in lists', nestedLists],
+  ['webauthn_cbor_malformed', 'maps in maps', nestedMaps],
+  ['webauthn_cbor_malformed', 'a map of 2⁶⁴ members', hugeMap],
+  ['webauthn_cbor_malformed', 'a text of 2⁶³ bytes', hugeText],
 ]
 
 test.each(hostile)('%s: %s as an attestation object', async (expected, _, bytes) => {
@@ -59,7 +59,7 @@ test.each(hostile)('%s: %s as extensions of an assertion', (expected, _, extensi
 test('client data that nest deeply are malformed', () => {
   const parts = partsOf({ clientDataText: () => '['.repeat(4000) })
   expect(() => verifyAssertion(makeAssertion(parts), expectedOf(parts))).toThrow(
-    expect.objectContaining({ code: 'webauthn_malformed' }),
+    expect.objectContaining({ code: 'webauthn_client_data_malformed' }),
   )
 })
 
@@ -71,10 +71,10 @@ test('client data whose strings are all backslashes are read once', () => {
 test.each([
   ['an attestation certificate of nested sequences', Buffer.alloc(8000, Buffer.from([0x30, 0x80]))],
   ['an attestation certificate of nested tags', Buffer.alloc(8000, Buffer.from([0xa0, 0x80]))],
-])('%s is invalid', async (_, certificate) => {
+])('%s is malformed', async (_, certificate) => {
   const { format, statement } = packedBy()
   const parts = partsOf({ format, statement: signed => statement(signed).set('x5c', [certificate]) })
-  expect(await code(parts)).toBe('webauthn_attestation_invalid')
+  expect(await code(parts)).toBe('webauthn_certificate_malformed')
 })
 
 test('a credential as long as may be is still read', async () => {
