@@ -1,4 +1,4 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { type WebAuthnProblemCode, webauthnProblems } from '../../../../src/contract/webauthn-problems.ts'
 import { verifyRegistration } from '../../../../src/server/domain/webauthn/index.ts'
@@ -169,7 +169,15 @@ const refused: [WebAuthnProblemCode, string, Attested, TestKey?][] = [
   [unfit, 'packed: another model', packedBy({ extensions: ofModel(Buffer.alloc(16, 1)) })],
   [unfit, 'packed: a model that is critical', packedBy({ extensions: ofModel(aaguid, true) })],
   [unfit, 'packed: a key on secp256k1', packedBy({ publicKey: onCurve('secp256k1') })],
+  [unfit, 'packed: an RSA key of 8192 bits', packedBy({ publicKey: rsaOf(8192) })],
   [unfit, 'packed: an RSA key of 1024 bits', packedBy({}, makeRsaKey(1024))],
+  [
+    unfit,
+    'packed: a certificate of more than 4 KiB',
+    packedBy({ extensions: [{ id: '1.3.6', value: Buffer.alloc(4000) }] }),
+  ],
+  [unfit, 'packed: 33 extensions', packedBy({ extensions: extensions(33) })],
+  [unfit, 'packed: 33 names', packedBy({ subject: name(Array(33).fill(['2.5.4.11', utf8String('x')])) })],
   [unfit, 'packed: an RSA exponent of 3', packedBy({}, makeRsaKey(2048, 3))],
   [unsigned, 'fido-u2f: over other client data', overOtherClientData(fidoU2f())],
   [unsigned, 'fido-u2f: another credential', misdirected(fidoU2f(), () => ({ credentialId: Buffer.alloc(32, 1) }))],
@@ -238,6 +246,17 @@ test('every problem with a statement has a case here or with the roots', () => {
 
 function ofModel(model: Uint8Array, critical = false) {
   return [basicConstraints(false), { ...aaguidExtension(model), critical }]
+}
+
+function extensions(count: number): Extension[] {
+  const others = Array.from({ length: count - 1 }, (_, index) => ({ id: `1.3.6.1.${index}`, value: octets() }))
+  return [basicConstraints(false), ...others]
+}
+
+/** A key whose private half nobody has. */
+function rsaOf(bits: number) {
+  const n = Buffer.alloc(bits / 8, 0xff).toString('base64url')
+  return createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' })
 }
 
 function onCurve(namedCurve: string) {

@@ -18,6 +18,12 @@ import {
 
 const malformed = 'webauthn_certificate_malformed'
 
+// Certificates of makers have up to 2 KiB and 12 extensions. OpenSSL takes milliseconds over one of 16 KiB that is
+// nothing but extensions or names.
+const longestCertificate = 4096
+const mostExtensions = 32
+const mostAttributes = 32
+
 export interface CertificateExtension {
   readonly critical: boolean
   /** The DER inside the extension's OCTET STRING. */
@@ -51,16 +57,19 @@ export interface BasicConstraints {
 const basicConstraintsId = '2.5.29.19'
 
 /**
- * Reads a certificate to its last byte.
+ * Reads a certificate of up to 4096 bytes, to its last.
  * @throws {WebAuthnError} webauthn_certificate_malformed, or webauthn_certificate_invalid for a key of a kind that
- * attestation does not use
+ * attestation does not use, or more bytes, names or extensions than any has
  */
 export function parseCertificate(bytes: unknown): AttestationCertificate {
   demand(bytes instanceof Uint8Array, malformed)
+  demand(bytes.length <= longestCertificate, 'webauthn_certificate_invalid')
   const [body, signatureAlgorithm, signature, ...rest] = itemsOf(readWhole(bytes))
   demand(isUniversal(signatureAlgorithm, universal.sequence) && rest.length === 0, malformed)
   demand(isUniversal(signature, universal.bitString), malformed)
-  const { version, subject, keyInfo, extensions } = readBody(body)
+  const { version, issuer, subject, keyInfo, extensions } = readBody(body)
+  const subjectNames = readName(subject)
+  readName(issuer)
   // OpenSSL imports the key together with the certificate, and takes its time over unusual ones.
   demandUsualKey(keyInfo)
   const x509 = openedByOpenSsl(bytes)
@@ -69,7 +78,7 @@ export function parseCertificate(bytes: unknown): AttestationCertificate {
     x509,
     publicKey: x509.publicKey,
     version,
-    subject: readName(subject),
+    subject: subjectNames,
     extensions,
     basicConstraints: constraints && readBasicConstraints(constraints.value),
   }
@@ -78,6 +87,7 @@ export function parseCertificate(bytes: unknown): AttestationCertificate {
 /** TBSCertificate, section 4.1. */
 function readBody(body: DerElement | undefined): {
   version: number
+  issuer: DerElement
   subject: DerElement
   keyInfo: DerElement
   extensions: ReadonlyMap<string, CertificateExtension>
@@ -94,13 +104,15 @@ function readBody(body: DerElement | undefined): {
   demand(isUniversal(subject, universal.sequence) && isUniversal(keyInfo, universal.sequence), malformed)
   const last = optional.at(-1)
   demand(last === undefined || version > 1, malformed)
-  return { version, subject, keyInfo, extensions: isTagged(last, 3) ? readExtensions(last) : new Map() }
+  return { version, issuer, subject, keyInfo, extensions: isTagged(last, 3) ? readExtensions(last) : new Map() }
 }
 
 /** Section 4.1.2.9; one extension of each kind. */
 function readExtensions(field: DerElement): ReadonlyMap<string, CertificateExtension> {
   const extensions = new Map<string, CertificateExtension>()
-  for (const extension of itemsOf(readWhole(field.content))) {
+  const items = itemsOf(readWhole(field.content))
+  demand(items.length <= mostExtensions, 'webauthn_certificate_invalid')
+  for (const extension of items) {
     const [id, ...rest] = itemsOf(extension)
     const name = objectIdentifierOf(id)
     const critical = rest.length === 2 && booleanOf(rest.shift())
@@ -112,10 +124,12 @@ function readExtensions(field: DerElement): ReadonlyMap<string, CertificateExten
 
 /**
  * A Name, section 4.1.2.4.
- * @throws {WebAuthnError} webauthn_certificate_malformed
+ * @throws {WebAuthnError} webauthn_certificate_malformed, or webauthn_certificate_invalid for more than 32 attributes
  */
 export function readName(name: DerElement): NameAttribute[] {
-  return itemsOf(name).flatMap(set =>
+  const sets = itemsOf(name)
+  demand(sets.length <= mostAttributes, 'webauthn_certificate_invalid')
+  return sets.flatMap(set =>
     itemsOf(set, universal.set).map(attribute => {
       const [type, value, ...rest] = itemsOf(attribute)
       demand(value?.tagClass === 'universal' && !value.constructed && rest.length === 0, malformed)
