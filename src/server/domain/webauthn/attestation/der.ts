@@ -155,8 +155,9 @@ export function booleanOf(element: DerElement | undefined): boolean {
  */
 export function smallIntegerOf(element: DerElement | undefined): number {
   const bytes = unsignedIntegerOf(element)
-  demand(bytes.length <= 4 && (bytes[0] ?? 0) < 0x80, malformed)
-  return bytes.reduce((value, byte) => value * 256 + byte, 0)
+  const value = bytes.subarray(0, 5).reduce((sum, byte) => sum * 256 + byte, 0)
+  demand(value <= 0x7fff_ffff, malformed)
+  return value
 }
 
 /**
