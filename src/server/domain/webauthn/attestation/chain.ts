@@ -10,7 +10,7 @@ const keyCertSign = 0x04
  * Whether a chain, the attestation certificate first, leads to one of `roots`: each certificate is signed by the next,
  * an authority that may have so many below it, and the last by a root; or one of them is itself among the roots
  * (WebAuthn Level 3 section 7.1 step 24; RFC 5280 section 6.1 without periods of validity, see
- * docs/adr/0004-attestation.md). Signatures are checked from the root down: of a chain that leads nowhere none but the
+ * docs/adr/0005-attestation.md). Signatures are checked from the root down: of a chain that leads nowhere none but the
  * topmost is verified, however long it is.
  */
 export function leadsToRoot(chain: readonly AttestationCertificate[], roots: readonly X509Certificate[]): boolean {
