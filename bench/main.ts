@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { assertionRate } from './figures/assertions.ts'
 import { phoneChanges } from './figures/changes.ts'
+import { hostileBodyTime } from './figures/hostile-bodies.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
 import { serverStart, statusTime, versionTime } from './figures/programs.ts'
 import { overviewReads } from './figures/reads.ts'
@@ -12,6 +13,7 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   status: statusTime,
   password_step_ups: passwordStepUps,
   assertions: assertionRate,
+  hostile_bodies: hostileBodyTime,
   overview_reads: overviewReads,
   phone_changes: phoneChanges,
   server_start: serverStart,

@@ -11,16 +11,17 @@ export interface ExpectedClientData {
   challenge: Uint8Array
   /** Origins that may use this server, as `https://host[:port]`. */
   origins: readonly string[]
-  /** Whether a ceremony inside a frame of another origin is allowed. Default: no. */
-  allowCrossOrigin?: boolean
-  /** Origins of pages that may hold such a frame. Default: `origins`. */
+  /**
+   * Origins of pages that may hold a frame of another origin in which a ceremony runs. Where there are none, no
+   * ceremony runs in such a frame.
+   */
   topOrigins?: readonly string[]
 }
 
 /**
  * Verifies the client data of a ceremony of `type`.
- * @throws {WebAuthnError} webauthn_malformed, webauthn_type_mismatch, webauthn_challenge_mismatch,
- * webauthn_origin_not_allowed or webauthn_cross_origin
+ * @throws {WebAuthnError} webauthn_client_data_malformed, webauthn_type_mismatch, webauthn_challenge_mismatch,
+ * webauthn_origin_not_allowed, webauthn_cross_origin or webauthn_top_origin_not_allowed
  */
 export function verifyClientData(
   bytes: Uint8Array,
@@ -28,34 +29,34 @@ export function verifyClientData(
   expected: ExpectedClientData,
 ): void {
   const data = parseClientData(bytes)
-  demand(typeof data.type === 'string', 'webauthn_malformed')
+  demand(typeof data.type === 'string', 'webauthn_client_data_malformed')
   demand(data.type === type, 'webauthn_type_mismatch')
-  demand(typeof data.challenge === 'string', 'webauthn_malformed')
+  demand(typeof data.challenge === 'string', 'webauthn_client_data_malformed')
   demand(data.challenge === toBase64url(expected.challenge), 'webauthn_challenge_mismatch')
-  demand(typeof data.origin === 'string', 'webauthn_malformed')
+  demand(typeof data.origin === 'string', 'webauthn_client_data_malformed')
   demand(expected.origins.includes(data.origin), 'webauthn_origin_not_allowed')
 
   const { crossOrigin, topOrigin } = data
-  demand(crossOrigin === undefined || typeof crossOrigin === 'boolean', 'webauthn_malformed')
-  demand(topOrigin === undefined || typeof topOrigin === 'string', 'webauthn_malformed')
+  demand(crossOrigin === undefined || typeof crossOrigin === 'boolean', 'webauthn_client_data_malformed')
+  demand(topOrigin === undefined || typeof topOrigin === 'string', 'webauthn_client_data_malformed')
   if (crossOrigin !== true && topOrigin === undefined) return
-  demand(expected.allowCrossOrigin === true, 'webauthn_cross_origin')
-  const topOrigins = expected.topOrigins ?? expected.origins
-  demand(topOrigin === undefined || topOrigins.includes(topOrigin), 'webauthn_cross_origin')
+  const topOrigins = expected.topOrigins ?? []
+  demand(topOrigin === undefined || topOrigins.includes(topOrigin), 'webauthn_top_origin_not_allowed')
+  demand(topOrigins.length > 0, 'webauthn_cross_origin')
 }
 
 function parseClientData(bytes: Uint8Array): Record<string, unknown> {
-  demand(bytes.length <= maxClientDataLength && isUtf8(bytes), 'webauthn_malformed')
+  demand(bytes.length <= maxClientDataLength && isUtf8(bytes), 'webauthn_client_data_malformed')
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw new WebAuthnError('webauthn_malformed', { cause })
+    throw new WebAuthnError('webauthn_client_data_malformed', { cause })
   }
-  demand(typeof value === 'object' && value !== null && !Array.isArray(value), 'webauthn_malformed')
+  demand(typeof value === 'object' && value !== null && !Array.isArray(value), 'webauthn_client_data_malformed')
   // JSON.parse keeps the last of two members of one name; another reader may keep the first.
-  demand(countMembers(text) === Object.keys(value).length, 'webauthn_malformed')
+  demand(countMembers(text) === Object.keys(value).length, 'webauthn_client_data_malformed')
   return value as Record<string, unknown>
 }
 

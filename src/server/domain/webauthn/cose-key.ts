@@ -56,7 +56,8 @@ const exponent65537 = 'AQAB'
 
 /**
  * The key that a decoded COSE key describes.
- * @throws {WebAuthnError} webauthn_key_invalid, webauthn_key_off_curve or webauthn_rsa_key_weak
+ * @throws {WebAuthnError} webauthn_key_invalid, webauthn_key_off_curve, webauthn_rsa_key_short or
+ * webauthn_rsa_exponent_invalid
  */
 export function importCoseKey(cose: unknown): VerificationKey {
   demand(cose instanceof Map, 'webauthn_key_invalid')
@@ -69,9 +70,14 @@ export function importCoseKey(cose: unknown): VerificationKey {
   return { algorithm: id, key: keyObject(jwk), jwk, hash: algorithm.hash, ecdsa: algorithm.kty === 'EC2' }
 }
 
-/** Whether `signature` over `data` was made with the private key of `key` (WebAuthn Level 3 section 6.5.5). */
-export const isValidSignature = (key: VerificationKey, data: Uint8Array, signature: Uint8Array): boolean =>
-  (!key.ecdsa || isDerEcdsaSignature(signature)) && verify(key.hash, data, key.key, signature)
+/**
+ * Whether `signature` over `data` was made with the private key of `key` (WebAuthn Level 3 section 6.5.5).
+ * @throws {WebAuthnError} webauthn_signature_malformed for an ECDSA signature that is no DER
+ */
+export function isValidSignature(key: VerificationKey, data: Uint8Array, signature: Uint8Array): boolean {
+  demand(!key.ecdsa || isDerEcdsaSignature(signature), 'webauthn_signature_malformed')
+  return verify(key.hash, data, key.key, signature)
+}
 
 const cacheSize = 1024
 const cache = new Map<string, VerificationKey>()
@@ -126,7 +132,8 @@ function rsaJwk(members: ReadonlyMap<unknown, unknown>): JsonWebKey {
   demand(leading !== 0, 'webauthn_key_invalid')
   const bits = n.length * 8 - Math.clz32(leading) + 24
   demand(bits <= mostModulusBits, 'webauthn_key_invalid')
-  demand(bits >= leastModulusBits && toBase64url(e) === exponent65537, 'webauthn_rsa_key_weak')
+  demand(bits >= leastModulusBits, 'webauthn_rsa_key_short')
+  demand(toBase64url(e) === exponent65537, 'webauthn_rsa_exponent_invalid')
   return { kty: 'RSA', n: toBase64url(n), e: exponent65537 }
 }
 

@@ -14,7 +14,7 @@ interface CredentialJson {
  * Checks the envelope before anything in it is decoded: at most 16 KiB as JSON, the members that every credential
  * has, and `id` equal to `rawId`.
  * @returns the credential id
- * @throws {WebAuthnError} webauthn_too_large, webauthn_malformed, webauthn_credential_id_mismatch or
+ * @throws {WebAuthnError} webauthn_too_large, webauthn_malformed, webauthn_raw_id_mismatch or
  * webauthn_credential_id_length
  */
 export function openEnvelope(credential: CredentialJson): Uint8Array {
@@ -23,7 +23,7 @@ export function openEnvelope(credential: CredentialJson): Uint8Array {
   demand(credential.type === 'public-key', 'webauthn_malformed')
   const rawId = bytesOf(credential.rawId)
   demand(typeof credential.id === 'string', 'webauthn_malformed')
-  demand(credential.id === credential.rawId, 'webauthn_credential_id_mismatch')
+  demand(credential.id === credential.rawId, 'webauthn_raw_id_mismatch')
   demand(rawId.length >= 1 && rawId.length <= 1023, 'webauthn_credential_id_length')
   return rawId
 }
