@@ -1,6 +1,6 @@
 // Prints one JSON document with the figures of docs/benchmarks.md. Arguments: names of figures; none: all.
 import { availableParallelism } from 'node:os'
-import { assertionRate } from './figures/assertions.ts'
+import { assertionRate, simpleWebAuthnRatio } from './figures/assertions.ts'
 import { phoneChanges } from './figures/changes.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
 import { serverStart, statusTime, versionTime } from './figures/programs.ts'
@@ -12,6 +12,7 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   status: statusTime,
   password_step_ups: passwordStepUps,
   assertions: assertionRate,
+  assertions_simplewebauthn: simpleWebAuthnRatio,
   overview_reads: overviewReads,
   phone_changes: phoneChanges,
   server_start: serverStart,
