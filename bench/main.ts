@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { assertionRate, simpleWebAuthnRatio } from './figures/assertions.ts'
 import { phoneChanges } from './figures/changes.ts'
+import { keyStepUps } from './figures/key-step-ups.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
 import { serverStart, statusTime, versionTime } from './figures/programs.ts'
 import { overviewReads } from './figures/reads.ts'
@@ -15,6 +16,7 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   assertions_simplewebauthn: simpleWebAuthnRatio,
   overview_reads: overviewReads,
   phone_changes: phoneChanges,
+  key_step_ups: keyStepUps,
   server_start: serverStart,
   reads_during_logins: readsDuringLogins,
 }
