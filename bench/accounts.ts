@@ -1,13 +1,13 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import pino from 'pino'
-import { fromBase64url, toBase64url } from '../src/lib/base64url.ts'
-import { encodeCbor } from '../src/lib/cbor.ts'
+import { toBase64url } from '../src/lib/base64url.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { systemRandom } from '../src/lib/random.ts'
 import { openServices } from '../src/server/app.ts'
 import { loadConfig } from '../src/server/config.ts'
 import { newId } from '../src/server/domain/secret-keys.ts'
 import { openSession } from '../src/server/domain/sessions.ts'
+import { coseKey, generateEs256Key } from '../src/simulators/security-key/es256.ts'
 
 /** An account of a database that a hufud serves, with a session. */
 export interface BenchAccount {
@@ -23,20 +23,6 @@ export interface BenchAccounts {
   readonly accounts: readonly BenchAccount[]
   readonly password: string
   readonly passwordHash: string
-}
-
-/** An ES256 key pair, the public key as COSE (RFC 9053 section 7.1.1). */
-function makeKey(): { privateKey: KeyObject; publicKey: Uint8Array } {
-  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { x = '', y = '' } = pair.publicKey.export({ format: 'jwk' })
-  const members: [number, number | Uint8Array][] = [
-    [1, 2],
-    [3, -7],
-    [-1, 1],
-    [-2, fromBase64url(x)],
-    [-3, fromBase64url(y)],
-  ]
-  return { privateKey: pair.privateKey, publicKey: encodeCbor(new Map(members)) }
 }
 
 const password = 'correct horse battery staple'
@@ -84,13 +70,13 @@ export async function addAccounts(databasePath: string, count: number): Promise<
         bound_at: now,
         used_at: null,
       })
-      const { privateKey, publicKey } = makeKey()
+      const key = generateEs256Key(systemRandom)
       await queries.authenticators.insertCredential({
         id: newId(systemRandom),
         account_id: account.id,
         credential_id: toBase64url(systemRandom.bytes(32)),
         name: 'Security key 1',
-        public_key: publicKey,
+        public_key: coseKey(key),
         algorithm: -7,
         sign_count: 0,
         aaguid: '00000000-0000-0000-0000-000000000000',
@@ -102,7 +88,7 @@ export async function addAccounts(databasePath: string, count: number): Promise<
       })
       const caller = { source: 'bench', client: 'bench', locale: 'en' } as const
       const session = await openSession(domain, queries, account, ['password'], caller)
-      accounts.push({ username, sessionSecret: session.session_secret, totpSecret, privateKey })
+      accounts.push({ username, sessionSecret: session.session_secret, totpSecret, privateKey: key.privateKey })
     }
   })
   await close()
