@@ -1,6 +1,7 @@
 // Prints one JSON document with the figures of docs/benchmarks.md. Arguments: names of figures; none: all.
 import { availableParallelism } from 'node:os'
 import { assertionRate, simpleWebAuthnRatio } from './figures/assertions.ts'
+import { clientCeremonies } from './figures/ceremonies.ts'
 import { phoneChanges } from './figures/changes.ts'
 import { keyStepUps } from './figures/key-step-ups.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
@@ -14,6 +15,7 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   password_step_ups: passwordStepUps,
   assertions: assertionRate,
   assertions_simplewebauthn: simpleWebAuthnRatio,
+  client_ceremonies: clientCeremonies,
   overview_reads: overviewReads,
   phone_changes: phoneChanges,
   key_step_ups: keyStepUps,
