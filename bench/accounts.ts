@@ -1,13 +1,13 @@
-import type { KeyObject } from 'node:crypto'
+import { createECDH, createPrivateKey, type KeyObject } from 'node:crypto'
 import pino from 'pino'
 import { toBase64url } from '../src/lib/base64url.ts'
+import { encodeCbor } from '../src/lib/cbor.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { systemRandom } from '../src/lib/random.ts'
 import { openServices } from '../src/server/app.ts'
 import { loadConfig } from '../src/server/config.ts'
 import { newId } from '../src/server/domain/secret-keys.ts'
 import { openSession } from '../src/server/domain/sessions.ts'
-import { coseKey, generateEs256Key } from '../src/simulators/security-key/es256.ts'
 
 /** An account of a database that a hufud serves, with a session. */
 export interface BenchAccount {
@@ -23,6 +23,22 @@ export interface BenchAccounts {
   readonly accounts: readonly BenchAccount[]
   readonly password: string
   readonly passwordHash: string
+}
+
+/** An ES256 key pair, the public key as COSE (RFC 9053 section 7.1.1). */
+function makeKey(): { privateKey: KeyObject; publicKey: Uint8Array } {
+  const pair = createECDH('prime256v1')
+  const point = new Uint8Array(pair.generateKeys())
+  const [x, y] = [point.slice(1, 33), point.slice(33)]
+  const jwk = { kty: 'EC', crv: 'P-256', x: toBase64url(x), y: toBase64url(y), d: pair.getPrivateKey('base64url') }
+  const members: [number, number | Uint8Array][] = [
+    [1, 2],
+    [3, -7],
+    [-1, 1],
+    [-2, x],
+    [-3, y],
+  ]
+  return { privateKey: createPrivateKey({ key: jwk, format: 'jwk' }), publicKey: encodeCbor(new Map(members)) }
 }
 
 const password = 'correct horse battery staple'
@@ -70,13 +86,13 @@ export async function addAccounts(databasePath: string, count: number): Promise<
         bound_at: now,
         used_at: null,
       })
-      const key = generateEs256Key(systemRandom)
+      const { privateKey, publicKey } = makeKey()
       await queries.authenticators.insertCredential({
         id: newId(systemRandom),
         account_id: account.id,
         credential_id: toBase64url(systemRandom.bytes(32)),
         name: 'Security key 1',
-        public_key: coseKey(key),
+        public_key: publicKey,
         algorithm: -7,
         sign_count: 0,
         aaguid: '00000000-0000-0000-0000-000000000000',
@@ -88,7 +104,7 @@ export async function addAccounts(databasePath: string, count: number): Promise<
       })
       const caller = { source: 'bench', client: 'bench', locale: 'en' } as const
       const session = await openSession(domain, queries, account, ['password'], caller)
-      accounts.push({ username, sessionSecret: session.session_secret, totpSecret, privateKey: key.privateKey })
+      accounts.push({ username, sessionSecret: session.session_secret, totpSecret, privateKey })
     }
   })
   await close()

@@ -33,14 +33,15 @@ function plugIn() {
       { path: '/dev/hidraw7', product: 'Memory Key', open: async () => connectedTo(systemClock, device) },
     ],
   }
-  const client = createWebAuthnClient({
+  const tools = {
     origin,
     interaction: new ScriptedInteraction(),
     clock: systemClock,
+    isKeyNamed: false,
     openAuthenticators: () => openAuthenticators({ ...options, transport }),
-  })
+  }
   return {
-    client,
+    client: createWebAuthnClient(tools),
     /** The milliseconds that the key takes for what it was asked since the last call, asked again without a wire. */
     async ownTime(): Promise<number> {
       const asked = requests.splice(0)
