@@ -101,7 +101,14 @@ function parseAttestedCredential(bytes: Uint8Array): AttestedCredential {
   }
 }
 
+/** Big-endian. */
 const readUint32 = (bytes: Uint8Array, at: number): number =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at)
+  (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
 
-const isHashOf = (digest: Uint8Array, text: string): boolean => hash('sha256', text, 'buffer').equals(digest)
+/** A server has one RP ID: its hash is kept. */
+let hashed = { text: '', digest: hash('sha256', '', 'buffer') }
+
+function isHashOf(digest: Uint8Array, text: string): boolean {
+  if (hashed.text !== text) hashed = { text, digest: hash('sha256', text, 'buffer') }
+  return hashed.digest.equals(digest)
+}

@@ -60,18 +60,40 @@ function parseClientData(bytes: Uint8Array): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
+const code = {
+  quote: 0x22,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+} as const
+
 /** How many members the outermost object of `text` has, duplicates included. `text` is known to be valid JSON. */
 function countMembers(text: string): number {
   let depth = 0
   let members = 0
-  let quoted = false
   for (let at = 0; at < text.length; at++) {
-    const character = text[at]
-    if (character === '"') quoted = !quoted
-    else if (quoted) at += character === '\\' ? 1 : 0
-    else if (character === '{' || character === '[') depth++
-    else if (character === '}' || character === ']') depth--
-    else if (character === ':' && depth === 1) members++
+    const character = text.charCodeAt(at)
+    if (character === code.quote) at = endOfString(text, at)
+    else if (character === code.openBrace || character === code.openBracket) depth++
+    else if (character === code.closeBrace || character === code.closeBracket) depth--
+    else if (character === code.colon && depth === 1) members++
   }
   return members
+}
+
+/** Where the string ends that begins at `start`: the index of the first quotation mark that no backslash escapes. */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1)
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end
+}
+
+/** Whether an odd number of backslashes stands before `at`. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at
+  while (text.charCodeAt(first - 1) === code.backslash) first--
+  return (at - first) % 2 === 1
 }
