@@ -35,6 +35,12 @@ describe('the PIN that a person types', () => {
     const [left, right] = [keyWithPin({ name: 'left', touched: false }), keyWithPin({ name: 'right', touched: false })]
     const plain = new FakeKey({ name: 'plain' })
     const tools = toolsOf(new FakeUsb(left, right, plain), '1234')
+    const blinking: string[] = []
+    const ask = tools.interaction.pin.bind(tools.interaction)
+    tools.interaction.pin = request => {
+      blinking.push(...[left, right, plain].filter(key => key.isBlinking).map(({ name }) => name))
+      return ask(request)
+    }
     const made = register(creation(), tools)
     for (const key of [left, right, plain]) await key.blinks()
     right.touch()
@@ -42,6 +48,7 @@ describe('the PIN that a person types', () => {
     await right.blinks()
     right.touch()
     await made
+    expect(blinking).toEqual([])
     expect(left.calls).toEqual(['select', 'let go'])
     expect(plain.calls).toEqual(['makeCredential', 'let go'])
 
