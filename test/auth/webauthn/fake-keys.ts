@@ -116,7 +116,8 @@ export class FakeKey implements Authenticator {
     onTouchNeeded?.()
     if (this.options.touched) return
     this.isBlinking = true
-    const aborted = () => this.end?.(this.letGo())
+    // A key takes a moment to answer CANCEL.
+    const aborted = () => void systemClock.sleep(20).then(() => this.end?.(this.letGo()))
     signal?.addEventListener('abort', aborted)
     const outcome = await new Promise<'touched' | CtapError>(resolve => {
       this.end = resolve

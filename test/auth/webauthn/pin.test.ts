@@ -35,6 +35,12 @@ describe('the PIN that a person types', () => {
     const [left, right] = [keyWithPin({ name: 'left', touched: false }), keyWithPin({ name: 'right', touched: false })]
     const plain = new FakeKey({ name: 'plain' })
     const tools = toolsOf(new FakeUsb(left, right, plain), '1234')
+    const blinking: string[] = []
+    const ask = tools.interaction.pin.bind(tools.interaction)
+    tools.interaction.pin = request => {
+      blinking.push(...[left, right, plain].filter(key => key.isBlinking).map(({ name }) => name))
+      return ask(request)
+    }
     const made = register(creation(), tools)
     for (const key of [left, right, plain]) await key.blinks()
     right.touch()
@@ -42,6 +48,7 @@ describe('the PIN that a person types', () => {
     await right.blinks()
     right.touch()
     await made
+    expect(blinking).toEqual([])
     expect(left.calls).toEqual(['select', 'let go'])
     expect(plain.calls).toEqual(['makeCredential', 'let go'])
 
@@ -158,6 +165,14 @@ describe('the PIN that a script supplies', () => {
       details: { retriesLeft: 7 },
     })
     expect(key.calls).toEqual(['verifyUser by PIN'])
+  })
+
+  it('is not looked for where no PIN is needed', async () => {
+    const tools = toolsOf(new FakeUsb(new FakeKey({ options: { clientPin: false }, touched: true })))
+    tools.interaction.pinSource = () => Promise.reject(new Error('a line of stdin is gone'))
+    await register(creation(), tools)
+    const discouraged = request([1], { userVerification: 'discouraged' })
+    await authenticate(discouraged, { ...tools, openAuthenticators: () => new FakeUsb(keyWithPin()) })
   })
 
   it('is missed where it is required, and done without where it is preferred and the key agrees', async () => {
