@@ -18,8 +18,9 @@ export interface CeremonyOptions {
 export type TokenPermission = 'mc' | 'ga'
 
 export interface TokenRequest {
-  /** Unicode; left out, the key verifies its user by itself: a finger. */
+  /** Unicode; left out, the key verifies its user by itself: a finger. That takes `uv` and `pinUvAuthToken`. */
   readonly pin?: string | undefined
+  /** `mc` and `ga` for a registration whose exclude list is longer than a request: the key is asked about it first. */
   readonly permissions: readonly TokenPermission[]
   readonly rpId: string
 }

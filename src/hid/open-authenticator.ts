@@ -1,17 +1,13 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
-import type { Authenticator, CeremonyOptions } from './authenticator.ts'
-import type { GetAssertionParameters, GetAssertionResult } from './ctap2/get-assertion.ts'
+import type { Authenticator } from './authenticator.ts'
+import { Ctap2Authenticator } from './ctap2/authenticator.ts'
 import { type AuthenticatorInfo, getInfo } from './ctap2/get-info.ts'
-import type { MakeCredentialParameters, MakeCredentialResult } from './ctap2/make-credential.ts'
-import { getAssertionAmong, makeCredentialUnless } from './ctap2/preflight.ts'
-import { type Channel, type ChannelTimings, openChannel, speaksCbor } from './ctaphid/channel.ts'
-import { keepalive } from './ctaphid/constants.ts'
+import { type Channel, type ChannelTimings, openChannel, speaksCbor, speaksMsg } from './ctaphid/channel.ts'
 import type { HidDevice } from './device.ts'
-import { CtapError } from './errors.ts'
-
-/** Some keys say "processing" even while they wait for a touch: after this many milliseconds it is taken for that. */
-const touchAssumedAfter = 500
+import { CtapError, isCtapError } from './errors.ts'
+import { U2fAuthenticator, u2fVersion } from './u2f/authenticator.ts'
+import { getVersion } from './u2f/version.ts'
 
 export interface Surroundings {
   readonly clock: Clock
@@ -19,56 +15,13 @@ export interface Surroundings {
   readonly timings?: ChannelTimings | undefined
 }
 
-class Ctap2Authenticator implements Authenticator {
-  readonly name: string
-  readonly path: string
-  readonly info: AuthenticatorInfo
-  private readonly device: HidDevice
-  private readonly channel: Channel
-  private readonly clock: Clock
-
-  constructor(device: HidDevice, channel: Channel, info: AuthenticatorInfo, clock: Clock) {
-    this.name = device.product
-    this.path = device.path
-    this.info = info
-    this.device = device
-    this.channel = channel
-    this.clock = clock
-  }
-
-  makeCredential(parameters: MakeCredentialParameters, options: CeremonyOptions = {}): Promise<MakeCredentialResult> {
-    return makeCredentialUnless(this.channel, parameters, this.info, this.commandOptions(options))
-  }
-
-  getAssertion(parameters: GetAssertionParameters, options: CeremonyOptions = {}): Promise<GetAssertionResult> {
-    return getAssertionAmong(this.channel, parameters, this.info, this.commandOptions(options))
-  }
-
-  close(): Promise<void> {
-    return this.device.close()
-  }
-
-  private commandOptions({ signal, timeout, onTouchNeeded }: CeremonyOptions) {
-    const onKeepalive = onTouchNeeded && touchNotice(this.clock, onTouchNeeded)
-    return { signal, timeout, onKeepalive, maxMessageSize: this.info.maxMsgSize }
-  }
-}
-
-/** A listener to KEEPALIVE that calls `notify` once, when the key says or seems to wait for a touch. */
-export function touchNotice(clock: Clock, notify: () => void): (status: number) => void {
-  const begun = clock.now()
-  let notified = false
-  return status => {
-    const waits = status === keepalive.userPresenceNeeded || clock.now() - begun >= touchAssumedAfter
-    if (notified || !waits) return
-    notified = true
-    notify()
-  }
-}
+/** CTAP1_ERR_INVALID_COMMAND, and ERR_INVALID_CMD of CTAPHID. */
+const invalidCommand = 0x01
 
 /**
- * Opens a channel on the device and asks what it is. The device is closed again on failure.
- * @throws {CtapError} `key_unsupported` when the key does not speak CTAP2; what {@link openChannel} throws.
+ * Opens a channel on the device and asks what it is: CTAP2 where the key speaks that, else U2F (CTAP 2.1 sections 6.4
+ * and 7.1). The device is closed again on failure.
+ * @throws {CtapError} `key_unsupported` when the key speaks neither; what {@link openChannel} throws.
  */
 export async function openAuthenticator(
   device: HidDevice,
@@ -76,13 +29,39 @@ export async function openAuthenticator(
   signal?: AbortSignal,
 ): Promise<Authenticator> {
   try {
-    const channel = await openChannel(device, { clock, random, signal, ...(timings ? { timings } : {}) })
-    if (!speaksCbor(channel)) {
-      throw new CtapError('key_unsupported', `${device.product} does not speak CTAP2`, { device: device.product })
+    const channel = await openChannel(device, { clock, random, signal, timings })
+    const info = speaksCbor(channel) ? await ctap2Info(channel, signal) : undefined
+    if (info) return new Ctap2Authenticator({ device, channel, info, clock, random })
+    if (!speaksMsg(channel) || !(await speaksU2f(channel, signal))) {
+      const { product } = device
+      throw new CtapError('key_unsupported', `${product} speaks neither CTAP2 nor U2F`, { device: product })
     }
-    return new Ctap2Authenticator(device, channel, await getInfo(channel, { signal }), clock)
+    return new U2fAuthenticator({ device, channel, clock })
   } catch (error) {
     await device.close()
     throw error
   }
 }
+
+/** What the key says of itself, or undefined when CTAP2 is not among it. */
+async function ctap2Info(channel: Channel, signal: AbortSignal | undefined): Promise<AuthenticatorInfo | undefined> {
+  try {
+    const info = await getInfo(channel, { signal })
+    return info.versions.some(version => version.startsWith('FIDO_2_')) ? info : undefined
+  } catch (error) {
+    if (isInvalidCommand(error) && speaksMsg(channel)) return undefined
+    throw error
+  }
+}
+
+async function speaksU2f(channel: Channel, signal: AbortSignal | undefined): Promise<boolean> {
+  try {
+    return (await getVersion(channel, { signal })) === u2fVersion
+  } catch (error) {
+    if (isInvalidCommand(error)) return false
+    throw error
+  }
+}
+
+const isInvalidCommand = (error: unknown): boolean =>
+  isCtapError(error, 'key_protocol', 'key_refused') && error.details.status === invalidCommand
