@@ -80,7 +80,7 @@ describe('hufu doctor', () => {
   it.each([
     ['is locked', withPin(), 0, false, 'warn', ['hufu key reset']],
     ['wants a replug', withPin(), 5, true, 'warn', []],
-    ['wants another PIN', withPin(new Map([[0x0c, true]])), 8, false, 'warn', ['hufu key pin change']],
+    ['wants another PIN', withPin({ forcePinChange: true }), 8, false, 'warn', ['hufu key pin change']],
   ])('warns of a key that %s, and does not fail', async (_what, about, left, powerCycleNeeded, state, fix) => {
     const key = fakeKey({ info: about, pinRetries: async () => ({ left, powerCycleNeeded }) })
     const { code, text } = await examine([portOf(key)], { terminal: { json: true } })

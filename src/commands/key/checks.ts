@@ -1,10 +1,10 @@
 import type { Context, Terminal } from '../../cli/context.ts'
 import { type Authenticator, isCtapError } from '../../hid/index.ts'
 import type { Check } from '../check.ts'
-import { mustChangePin, pinState, protocolName } from './describe.ts'
+import { pinState, protocolName } from './describe.ts'
 import { type PluggedIn, withEveryKey } from './plugged-in.ts'
 import { udevCommands } from './udev.ts'
-import { whyUnusable } from './words.ts'
+import { keyAt, whyUnusable } from './words.ts'
 
 /** What the systems call the packages with a library that node-hid needs. */
 const packages: readonly (readonly [library: RegExp, installs: readonly string[]])[] = [
@@ -13,7 +13,7 @@ const packages: readonly (readonly [library: RegExp, installs: readonly string[]
 ]
 
 async function usableCheck(key: Authenticator, { t }: Terminal): Promise<Check> {
-  const place = { key: key.name, path: key.path, protocol: protocolName(key) }
+  const place = { key: keyAt(key, t), protocol: protocolName(key) }
   const name = 'key'
   if (key.protocol === 'u2f') return { name, state: 'ok', words: t('doctor.key_u2f', place) }
   const pin = pinState(key.info)
@@ -21,7 +21,7 @@ async function usableCheck(key: Authenticator, { t }: Terminal): Promise<Check> 
   const { left, powerCycleNeeded } = await key.pinRetries()
   if (left === 0) return { name, state: 'warn', words: t('doctor.key_locked', place), fix: ['hufu key reset'] }
   if (powerCycleNeeded) return { name, state: 'warn', words: t('doctor.key_replug', place) }
-  if (mustChangePin(key.info)) {
+  if (key.info.forcePinChange) {
     return { name, state: 'warn', words: t('doctor.key_change_pin', place), fix: ['hufu key pin change'] }
   }
   return { name, state: 'ok', words: t('doctor.pin.set', { ...place, count: left }) }
@@ -34,11 +34,11 @@ async function keyCheck(each: PluggedIn, terminal: Terminal): Promise<Check> {
     throw each.error
   } catch (error) {
     if (!isCtapError(error)) throw error
-    const reason = whyUnusable(error, t)
-    const words = `${t('keys.why', { key: `${each.name} (${each.path})`, reason })}`
+    const what = t('keys.why', { key: keyAt(each, t), reason: whyUnusable(error, t) })
     const { udevRule } = error.details
-    if (udevRule === undefined) return { name: 'key', state: 'fail', words: `${words} ${t(`next.${error.code}`)}` }
-    return { name: 'key', state: 'fail', words: `${words} ${t('keys.udev')}`, fix: udevCommands([udevRule]) }
+    const next = udevRule === undefined ? t(`next.${error.code}`) : t('keys.udev')
+    const words = t('doctor.advice', { what, next })
+    return { name: 'key', state: 'fail', words, ...(udevRule === undefined ? {} : { fix: udevCommands([udevRule]) }) }
   }
 }
 
@@ -55,7 +55,8 @@ export async function checkKeys(context: Context): Promise<Check[]> {
   } catch (error) {
     if (!isCtapError(error, 'key_hid_unavailable', 'key_not_found', 'key_device_invalid')) throw error
     if (error.code !== 'key_hid_unavailable') {
-      return [{ name: 'key', state: 'fail', words: `${whyUnusable(error, t)} ${t(`next.${error.code}`)}` }]
+      const words = t('doctor.advice', { what: whyUnusable(error, t), next: t(`next.${error.code}`) })
+      return [{ name: 'key', state: 'fail', words }]
     }
     const { missingLibrary: library } = error.details
     if (library === undefined) return [{ name: 'usb', state: 'fail', words: t('doctor.usb_failed') }]

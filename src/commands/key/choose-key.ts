@@ -1,6 +1,7 @@
 import { abortError, InputRequiredError } from '../../auth/errors.ts'
 import type { Context } from '../../cli/context.ts'
 import { type Authenticator, type AuthenticatorSource, CtapError, isCtapError } from '../../hid/index.ts'
+import { keyAt } from './words.ts'
 
 /** What a person did at a key that blinked: no other is waited for after these. */
 const decisive = ['key_denied', 'key_timeout', 'key_cancelled'] as const
@@ -29,7 +30,7 @@ async function touched(keys: readonly Authenticator[], { terminal, signal }: Con
   waiting.stop()
   if (signal.aborted) throw abortError(signal)
   if (!chosen) throw failure ?? refusals[0]
-  terminal.note(terminal.t('keys.chosen', { key: chosen.name, path: chosen.path }))
+  terminal.note(terminal.t('keys.chosen', { key: keyAt(chosen, terminal.t) }))
   return chosen
 }
 
@@ -65,7 +66,10 @@ export async function withKey<T>(
     const [first, ...others] = keys
     if (!first) throw new CtapError('key_not_found', 'no security key is plugged in')
     if (others.length === 0) return await use(first)
-    if (!context.terminal.interactive) throw new InputRequiredError('plugged_in_key', ['--device PATH', 'KEY'])
+    if (!context.terminal.interactive) {
+      const options = keys.map(key => `--device ${key.path}`)
+      throw new InputRequiredError('plugged_in_key', options)
+    }
     const key = await touched(keys, context)
     await Promise.all(keys.filter(each => each !== key).map(each => each.close()))
     return await use(key)

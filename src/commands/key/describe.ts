@@ -25,17 +25,15 @@ export const aaguidText = (aaguid: Uint8Array): string =>
 /** Members of getInfo (CTAP 2.1 section 6.4) that only `hufu key` asks about. */
 export const infoMember = {
   largeBlobBytes: 0x0b,
-  forcePinChange: 0x0c,
   credBlobBytes: 0x0f,
   remainingCredentials: 0x14,
 } as const
 
-/** Whether the key takes its PIN for nothing but to change it (section 6.4, forcePINChange). */
-export const mustChangePin = ({ members }: Pick<AuthenticatorInfo, 'members'>): boolean =>
-  members.get(infoMember.forcePinChange) === true
+const fewestCharacters = 4
 
-/** Section 6.4, minPINLength: 4 where a key does not say. */
-export const shortestPin = ({ minPinLength }: Pick<AuthenticatorInfo, 'minPinLength'>): number => minPinLength ?? 4
+/** How many characters a PIN of the key has at least (section 6.4, minPINLength). */
+export const shortestPin = ({ minPinLength }: Pick<AuthenticatorInfo, 'minPinLength'>): number =>
+  Math.max(fewestCharacters, minPinLength ?? fewestCharacters)
 
 /**
  * How many wrong PINs the key still takes; at least 1.

@@ -1,9 +1,9 @@
 import type { Context, Terminal } from '../../cli/context.ts'
-import type { Authenticator, PinRetries } from '../../hid/index.ts'
+import { type Authenticator, isCtapError, type PinRetries } from '../../hid/index.ts'
 import { cborDiagnostic } from '../../lib/cbor-diagnostic.ts'
 import { printable } from '../../lib/printable.ts'
 import { withKey } from './choose-key.ts'
-import { aaguidText, infoMember, keyMembers, mustChangePin, pinState, protocolName, shortestPin } from './describe.ts'
+import { aaguidText, infoMember, keyMembers, pinState, protocolName, shortestPin } from './describe.ts'
 import { algorithmName, hasWords, isKnownOption, memberName } from './names.ts'
 
 /** What the key tells only when asked; undefined where it has no PIN, or verifies nobody by itself. */
@@ -20,18 +20,17 @@ function pinWords(key: Authenticator, { pin }: Tries, { t }: Terminal): string {
   const left = pin.left === 0 ? t('keys.pin_locked') : t('keys.tries_left', { count: pin.left })
   const more = [
     ...(pin.powerCycleNeeded ? [t('keys.pin_until_replug')] : []),
-    ...(mustChangePin(key.info) ? [t('keys.pin_to_change')] : []),
+    ...(key.info.forcePinChange ? [t('keys.pin_to_change')] : []),
   ]
-  return [state, left, ...more].join(t('list.and'))
+  return [left, ...more].reduce((what, more) => t('keys.with', { what, more }), state)
 }
 
 function uvWords({ info }: Authenticator, { uv }: Tries, { t }: Terminal): string {
   const state = info.options.get('uv')
   if (state === undefined) return t('keys.uv.unsupported')
   if (!state) return t('keys.uv.not_set')
-  return uv === undefined
-    ? t('keys.uv.set')
-    : [t('keys.uv.set'), t('keys.tries_left', { count: uv })].join(t('list.and'))
+  const set = t('keys.uv.set')
+  return uv === undefined ? set : t('keys.with', { what: set, more: t('keys.tries_left', { count: uv }) })
 }
 
 function roomWords({ info }: Authenticator, { t }: Terminal): string {
@@ -48,7 +47,7 @@ function firmwareWords({ info, deviceVersion }: Authenticator): string {
 function listWords({ info }: Authenticator, { t }: Terminal): string | undefined {
   const { maxCredentialCountInList: count, maxCredentialIdLength: bytes } = info
   if (count === undefined) return bytes === undefined ? undefined : t('keys.bytes_each', { bytes })
-  return bytes === undefined ? String(count) : `${count}${t('list.and')}${t('keys.bytes_each', { bytes })}`
+  return bytes === undefined ? String(count) : t('keys.with', { what: count, more: t('keys.bytes_each', { bytes }) })
 }
 
 function bytesWords({ info }: Authenticator, member: number, { t }: Terminal): string | undefined {
@@ -64,7 +63,7 @@ function rowsOf(key: Authenticator, tries: Tries, terminal: Terminal): Row[] {
   return [
     [t('keys.path'), key.path],
     [t('keys.protocol'), `${protocolName(key)} (${info.versions.join(t('list.and'))})`],
-    [t('keys.model'), aaguidText(info.aaguid)],
+    [t('keys.model'), key.protocol === 'u2f' ? undefined : aaguidText(info.aaguid)],
     [t('keys.firmware'), firmwareWords(key)],
     [t('keys.pin'), pinWords(key, tries, terminal)],
     [t('keys.shortest_pin'), hasPin ? t('keys.characters', { count: shortestPin(info) }) : undefined],
@@ -106,7 +105,7 @@ function membersOf(key: Authenticator, { pin, uv }: Tries): Readonly<Record<stri
     ...keyMembers(key),
     pin_retries: pin?.left ?? null,
     pin_power_cycle_needed: pin?.powerCycleNeeded ?? false,
-    pin_must_change: mustChangePin(info),
+    pin_must_change: info.forcePinChange ?? false,
     min_pin_length: pinState(info) === 'unsupported' ? null : shortestPin(info),
     pin_uv_auth_protocols: info.pinUvAuthProtocols,
     uv_retries: uv ?? null,
@@ -124,13 +123,20 @@ function membersOf(key: Authenticator, { pin, uv }: Tries): Readonly<Record<stri
   }
 }
 
+/** Keys of CTAP 2.0 do not count misses of a finger; of others not everything may be known here. */
+const orUntold = <T>(answer: Promise<T>): Promise<T | undefined> =>
+  answer.catch(error => {
+    if (isCtapError(error, 'key_refused', 'key_unsupported_option', 'key_protocol')) return undefined
+    throw error
+  })
+
 /** `hufu key info [KEY]`: all that a key tells of itself. */
 export async function run(context: Context, { path }: { path: string | undefined }): Promise<void> {
   const { terminal } = context
   await withKey(context, path, async key => {
     const tries = {
-      pin: pinState(key.info) === 'set' ? await key.pinRetries() : undefined,
-      uv: key.info.options.get('uv') === true ? await key.uvRetries() : undefined,
+      pin: pinState(key.info) === 'set' ? await orUntold(key.pinRetries()) : undefined,
+      uv: key.info.options.get('uv') === true ? await orUntold(key.uvRetries()) : undefined,
     }
     sayInfo(key, tries, terminal)
     terminal.result(membersOf(key, tries))

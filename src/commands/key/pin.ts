@@ -2,7 +2,7 @@ import type { Context } from '../../cli/context.ts'
 import { type Authenticator, CtapError, isCtapError } from '../../hid/index.ts'
 import { CommandError } from '../command-error.ts'
 import { withKey } from './choose-key.ts'
-import { keyMembers, mustChangePin, pinState, pinTriesLeft, shortestPin } from './describe.ts'
+import { keyMembers, pinState, pinTriesLeft, shortestPin } from './describe.ts'
 
 /** From here on the person is warned before they type. */
 const fewTries = 3
@@ -54,7 +54,7 @@ export async function change(context: Context, { path }: { path: string | undefi
     if (state === 'not_set') throw new CtapError('key_pin_not_set', 'there is no PIN to change', { device: key.name })
     const left = await pinTriesLeft(key)
     if (left <= fewTries) terminal.warn(t('keys.few_tries', { count: left }))
-    if (mustChangePin(key.info)) terminal.note(t('keys.pin_must_change', { key: key.name }))
+    if (key.info.forcePinChange) terminal.note(t('keys.pin_must_change', { key: key.name }))
     let current = await input.pin()
     // What a script supplies stays what it is: to try it again would use up the tries.
     const isTyped = input.canRetry

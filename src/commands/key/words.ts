@@ -1,6 +1,10 @@
 import type { Terminal } from '../../cli/context.ts'
-import type { CtapError } from '../../hid/index.ts'
+import type { Authenticator, CtapError } from '../../hid/index.ts'
 
 /** What is wrong with a key, in a sentence that stands beside its name. */
 export const whyUnusable = ({ code, details }: CtapError, t: Terminal['t']): string =>
   t(`error.${code}`, { detail: details.statusName ?? '', device: details.device ?? '' })
+
+/** What a key is called, and where it is: one in software is called after its place. */
+export const keyAt = ({ name, path }: Pick<Authenticator, 'name' | 'path'>, t: Terminal['t']): string =>
+  name === path ? name : t('keys.at', { key: name, path })

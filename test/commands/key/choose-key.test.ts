@@ -113,7 +113,7 @@ describe('which key is meant', () => {
     const { context } = await fakeContext({ openAuthenticators })
     await expect(withKey(context, undefined, name)).rejects.toMatchObject({
       code: 'input_required',
-      options: ['--device PATH', 'KEY'],
+      options: ['--device /dev/hidraw0', '--device /dev/hidraw1'],
     })
     expect(isOpen()).toBe(false)
   })

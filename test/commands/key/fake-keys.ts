@@ -5,7 +5,6 @@ import {
   type AuthenticatorSource,
   CtapError,
 } from '../../../src/hid/index.ts'
-import type { CborMap } from '../../../src/lib/cbor.ts'
 
 const unexpected = (what: string) => () => Promise.reject(new TypeError(`nobody should ${what}`))
 
@@ -25,13 +24,14 @@ export const info = (more: Partial<AuthenticatorInfo> = {}): AuthenticatorInfo =
   transports: ['usb'],
   algorithms: [-7, -8],
   minPinLength: 6,
+  forcePinChange: false,
   firmwareVersion: 328_707,
   members: new Map(),
   ...more,
 })
 
-export const withPin = (members: CborMap = new Map(), minPinLength = 6): AuthenticatorInfo =>
-  info({ options: new Map([['clientPin', true]]), members, minPinLength })
+export const withPin = (more: Partial<AuthenticatorInfo> = {}): AuthenticatorInfo =>
+  info({ options: new Map([['clientPin', true]]), ...more })
 
 export const u2fInfo = (): AuthenticatorInfo =>
   info({ versions: ['U2F_V2'], options: new Map(), extensions: [], pinUvAuthProtocols: [], aaguid: new Uint8Array(16) })

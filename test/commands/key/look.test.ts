@@ -115,6 +115,7 @@ describe('hufu key info', () => {
       ['shiny\u001b[5m', true],
     ]),
     algorithms: [-7, -8, -257, -999],
+    forcePinChange: true,
     members,
   })
   const key = fakeKey({ info: about, pinRetries: async () => ({ left: 1, powerCycleNeeded: true }) })
@@ -181,6 +182,15 @@ describe('hufu key info', () => {
         '"x"': 'null',
       },
     })
+  })
+
+  it('goes without the tries that a key does not tell', async () => {
+    const untold = () => Promise.reject(new CtapError('key_refused', 'CTAP1_ERR_INVALID_PARAMETER'))
+    const old = fakeKey({ info: about, pinRetries: untold, uvRetries: untold })
+    const { context, stdout } = await fakeContext({ openAuthenticators: fakePorts(portOf(old)).openAuthenticators })
+    await info(context, { path: undefined })
+    expect(stdout()).toContain('PIN: set\n')
+    expect(stdout()).toContain('Knows your finger or face: yes\n')
   })
 
   it('asks a U2F key nothing that it does not know', async () => {

@@ -136,7 +136,7 @@ describe('hufu key pin change', () => {
   })
 
   it('says that the key wants it', async () => {
-    const { key } = keyWith('tiger7', { info: withPin(new Map([[0x0c, true]])) })
+    const { key } = keyWith('tiger7', { info: withPin({ forcePinChange: true }) })
     const { context, stdout } = await contextFor(key, { pin: typed(['tiger7']), newPin: typed(['tally8']) })
     await change(context, { path })
     expect(stdout()).toContain('Tiger wants its PIN to be changed before it is used again.')
