@@ -1,6 +1,7 @@
 import { abortError, InputRequiredError } from '../../auth/errors.ts'
 import type { Context } from '../../cli/context.ts'
 import { type Authenticator, type AuthenticatorSource, CtapError, isCtapError } from '../../hid/index.ts'
+import { lookUntil, openFresh, patience } from './look-until.ts'
 import { keyAt } from './words.ts'
 
 /** What a person did at a key that blinked: no other is waited for after these. */
@@ -34,18 +35,21 @@ async function touched(keys: readonly Authenticator[], { terminal, signal }: Con
   return chosen
 }
 
-/** Opens the keys that may be meant; a person is given time to plug one in. */
-async function candidates(source: AuthenticatorSource, { terminal, signal }: Context): Promise<Authenticator[]> {
-  if (!terminal.interactive) return source.list(signal)
-  let takeAway = () => {}
-  const onWaiting = () => {
-    const waiting = terminal.waiting(terminal.t('keys.plug_in_any'))
-    takeAway = () => waiting.stop()
-  }
+/** Opens the keys that may be meant. A person is given time to plug one in, unless `device` says where it is. */
+async function candidates(
+  source: AuthenticatorSource,
+  device: string | undefined,
+  { terminal, signal, clock }: Context,
+): Promise<readonly Authenticator[]> {
+  const keys = await source.list(signal)
+  if (keys.length > 0 || device !== undefined || !terminal.interactive) return keys
+  const waiting = terminal.waiting(terminal.t('keys.plug_in_any'))
+  const looking = { clock, signal }
+  const arrival = async () => (await source.present()).length > 0 || undefined
   try {
-    return await source.wait({ signal, onWaiting })
+    return (await lookUntil(looking, patience, arrival)) ? await openFresh(source, looking) : []
   } finally {
-    takeAway()
+    waiting.stop()
   }
 }
 
@@ -60,11 +64,12 @@ export async function withKey<T>(
   path: string | undefined,
   use: (key: Authenticator) => Promise<T>,
 ): Promise<T> {
-  const source = await context.openAuthenticators(path ?? context.device)
+  const device = path ?? context.device
+  const source = await context.openAuthenticators(device)
   try {
-    const keys = await candidates(source, context)
+    const keys = await candidates(source, device, context)
     const [first, ...others] = keys
-    if (!first) throw new CtapError('key_not_found', 'no security key is plugged in')
+    if (!first) throw new CtapError('key_not_found', 'no security key', device === undefined ? {} : { device })
     if (others.length === 0) return await use(first)
     if (!context.terminal.interactive) {
       const options = keys.map(key => `--device ${key.path}`)

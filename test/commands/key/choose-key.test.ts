@@ -33,10 +33,16 @@ function blinkingKey(name: string) {
 const name = async (key: Authenticator) => key.name
 
 async function sitDown(...keys: Authenticator[]) {
-  const { openAuthenticators, isOpen } = fakePorts(...keys.map(portOf))
+  const { openAuthenticators, isOpen, ports } = fakePorts(...keys.map(portOf))
   const interaction = new ScriptedInteraction()
   const around = await fakeContext({ openAuthenticators, interaction, terminal: { tty: true } })
-  return { ...around, isOpen, interaction, context: { ...around.context, terminal: interactive(around.terminal) } }
+  return {
+    ...around,
+    isOpen,
+    ports,
+    interaction,
+    context: { ...around.context, terminal: interactive(around.terminal) },
+  }
 }
 const interactive = <T extends object>(terminal: T) => ({ ...terminal, interactive: true })
 
@@ -115,6 +121,33 @@ describe('which key is meant', () => {
       code: 'input_required',
       options: ['--device /dev/hidraw0', '--device /dev/hidraw1'],
     })
+    expect(isOpen()).toBe(false)
+  })
+
+  it('is waited for when none is plugged in, also until the system lets it be opened', async () => {
+    const { context, ports, stdout } = await sitDown()
+    const moves = [
+      () => ports.push({ path: '/dev/hidraw0', name: 'Tiger', key: new CtapError('key_no_permission', 'not yet') }),
+      () => ports.splice(0, 1, portOf(fakeKey())),
+    ]
+    const clock = {
+      ...context.clock,
+      sleep: async (milliseconds: number) => {
+        await context.clock.sleep(milliseconds)
+        moves.shift()?.()
+      },
+    }
+    expect(await withKey({ ...context, clock }, undefined, name)).toBe('Tiger')
+    expect(moves).toEqual([])
+    expect(stdout()).toContain('Plug in a security key')
+  })
+
+  it.each([
+    ['nobody plugs one in', undefined],
+    ['the one that is named is not there', '/dev/hidraw7'],
+  ])('is not found when %s', async (_what, path) => {
+    const { context, isOpen } = await sitDown()
+    await expect(withKey(context, path, name)).rejects.toMatchObject({ code: 'key_not_found' })
     expect(isOpen()).toBe(false)
   })
 

@@ -1,10 +1,5 @@
 import type { Context } from '../../../src/cli/context.ts'
-import {
-  type Authenticator,
-  type AuthenticatorInfo,
-  type AuthenticatorSource,
-  CtapError,
-} from '../../../src/hid/index.ts'
+import { type Authenticator, type AuthenticatorInfo, CtapError } from '../../../src/hid/index.ts'
 
 const unexpected = (what: string) => () => Promise.reject(new TypeError(`nobody should ${what}`))
 
@@ -83,13 +78,9 @@ export function fakePorts(...plugged: Port[]) {
       if (keys.length === 0 && error) throw error
       return keys
     }
-    const source: AuthenticatorSource = {
+    const source = {
       list,
-      wait: async () => {
-        const keys = await list()
-        if (keys.length === 0) throw new CtapError('key_not_found', 'none came')
-        return keys
-      },
+      wait: unexpected('wait'),
       watch: unexpected('watch'),
       present: async () => here().map(({ path, name }) => ({ path, name })),
       close: async () => {
