@@ -63,5 +63,4 @@ async function speaksU2f(channel: Channel, signal: AbortSignal | undefined): Pro
   }
 }
 
-const isInvalidCommand = (error: unknown): boolean =>
-  isCtapError(error, 'key_protocol', 'key_refused') && error.details.status === invalidCommand
+const isInvalidCommand = (error: unknown): boolean => isCtapError(error) && error.details.status === invalidCommand

@@ -40,7 +40,7 @@ describe('what a key is taken for', () => {
     ['CBOR claimed, and refused by CTAPHID', 'u2f', { capabilities: cbor, answer: version }],
     ['CBOR claimed, and refused by CTAP', 'u2f', { capabilities: cbor, cbor: () => '01', answer: version }],
     ['CBOR that knows U2F alone', 'u2f', { capabilities: cbor, cbor: () => infoOf('U2F_V2'), answer: version }],
-    ['CBOR refused, no MSG', 'key_refused', { capabilities: cbor | noMsg, cbor: () => '01', answer: version }],
+    ['CBOR refused, no MSG', 'key_unsupported', { capabilities: cbor | noMsg, cbor: () => '01', answer: version }],
     ['CBOR that fails otherwise', 'key_refused', { capabilities: cbor, cbor: () => '7f', answer: version }],
     [
       'CBOR that knows U2F alone, no MSG',

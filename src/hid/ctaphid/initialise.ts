@@ -22,6 +22,7 @@ export interface InitAnswer {
  * know `channel` (ERR_INVALID_CHANNEL)
  */
 export async function initialise(line: Line, channel: number, signal: AbortSignal | undefined): Promise<InitAnswer> {
+  if (signal?.aborted) throw cancelled(signal)
   const nonce = line.random.bytes(nonceLength)
   const deadline = line.clock.now() + line.timings.silence
   await line.send(channel, command.init, nonce)

@@ -7,6 +7,8 @@ export const statusWord = {
   noError: 0x9000,
   /** The key waits to be touched; to a check-only request: the key handle is its own. */
   conditionsNotSatisfied: 0x6985,
+  /** U2F is off: the key never does anything without user verification (CTAP 2.1 section 7.2.4). */
+  commandNotAllowed: 0x6986,
   /** The key handle is not the key's own. */
   wrongData: 0x6a80,
   wrongLength: 0x6700,
@@ -17,6 +19,7 @@ export const statusWord = {
 const meanings: ReadonlyMap<number, readonly [name: string, code: KeyErrorCode]> = new Map([
   [statusWord.noError, ['SW_NO_ERROR', 'key_protocol']],
   [statusWord.conditionsNotSatisfied, ['SW_CONDITIONS_NOT_SATISFIED', 'key_touch_required']],
+  [statusWord.commandNotAllowed, ['SW_COMMAND_NOT_ALLOWED', 'key_not_allowed']],
   [statusWord.wrongData, ['SW_WRONG_DATA', 'key_no_credentials']],
   [statusWord.wrongLength, ['SW_WRONG_LENGTH', 'key_protocol']],
   [statusWord.classNotSupported, ['SW_CLA_NOT_SUPPORTED', 'key_unsupported']],

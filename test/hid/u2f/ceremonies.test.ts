@@ -278,6 +278,7 @@ describe('status words', () => {
     ['6e00', 'key_unsupported', 'SW_CLA_NOT_SUPPORTED'],
     ['6700', 'key_protocol', 'SW_WRONG_LENGTH'],
     ['6a80', 'key_no_credentials', 'SW_WRONG_DATA'],
+    ['6986', 'key_not_allowed', 'SW_COMMAND_NOT_ALLOWED'],
     ['6f42', 'key_refused', 'unassigned'],
   ])('%s fails with %s', async (status, code, statusName) => {
     const { key } = await setUp(notYet, status)
