@@ -99,7 +99,8 @@ export interface RawAnswer {
   readonly map: CborMap
 }
 
-type Members = readonly (readonly [number, CborValue | undefined])[]
+type Member = readonly [number, CborValue | undefined]
+type Members = readonly Member[]
 
 const present = (members: Members) =>
   members.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
@@ -208,8 +209,8 @@ export class RawPlatform {
   }
 
   /** makeCredential by a token. */
-  makeWith(token: Uint8Array, members: Members = []): Promise<RawAnswer> {
-    return this.makeCredential([[8, this.param(token)], [9, this.protocol], ...members])
+  makeWith(token: Uint8Array, members: Members = [], user = 'u'): Promise<RawAnswer> {
+    return this.makeCredential([[8, this.param(token)], [9, this.protocol], ...members], user)
   }
 
   /** getAssertion by a token. */
@@ -218,6 +219,8 @@ export class RawPlatform {
   }
 }
 
+export const allowing = (...ids: Uint8Array[]): Member => [3, ids.map(descriptor)]
+export const excluding = (...ids: Uint8Array[]): Member => [5, ids.map(descriptor)]
 export const rk = [7, map([['rk', true]])] as const
 
 /** The flags of an answer's authenticator data, which is member 2 of both ceremonies. */
