@@ -122,8 +122,11 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
     const known: ErrorCode = 'invalid_request'
     return { code, exit, message: `${detail} (${code})`, next: t(`next.${known}`, values), retryAfterSeconds }
   }
+  // Only Linux has a rule to tell.
+  const next =
+    code === 'key_no_permission' && values.rule === '' ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
-  return { code, exit, message: said || t(`error.${code}`, values), next: t(`next.${code}`, values), retryAfterSeconds }
+  return { code, exit, message: said || t(`error.${code}`, values), next, retryAfterSeconds }
 }
 
 const stackOf = (error: Error): string => (error.stack ?? error.message).split('\n').map(printable).join('\n  ')

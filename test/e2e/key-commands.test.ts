@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { udevRule } from '../../src/hid/transports/node-hid.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import {
@@ -9,7 +10,7 @@ import {
   startSecurityKey,
 } from '../../src/simulators/security-key/index.ts'
 import { freshHome, type HufuOptions, hufu, startHufu } from '../support/hufu.ts'
-import { usbPorts } from '../support/usb-ports.ts'
+import { type UsbKey, UsbPorts } from '../support/usb-ports.ts'
 
 const open: SecurityKeySimulator[] = []
 async function keyOf(options: Partial<SecurityKeyOptions> = {}): Promise<SecurityKeySimulator> {
@@ -124,32 +125,31 @@ describe('hufu key, for scripts', () => {
 })
 
 describe('keys on USB', () => {
-  const usb = usbPorts()
-  const locked = { path: '/dev/hidraw9', product: 'Locked', denied: true } as const
-  const rule =
-    'KERNEL=="hidraw*", SUBSYSTEM=="hidraw", ATTRS{idVendor}=="1050", ATTRS{idProduct}=="0407", MODE="0660", GROUP="plugdev", TAG+="uaccess"'
-  const env = { ...usb.env, HUFU_PIN: '123456' }
-  let tiger: SecurityKeySimulator
-  let tally: SecurityKeySimulator
-  beforeAll(async () => {
-    tiger = await keyOf({ pin: '123456' })
-    tally = await keyOf({ profile: 'u2f' })
+  let usb: UsbPorts
+  let tiger: UsbKey
+  let env: Record<string, string>
+  beforeEach(async () => {
+    usb = new UsbPorts()
+    env = { ...usb.env, HUFU_PIN: '123456' }
+    tiger = await usb.key('Tiger', { pin: '123456', touch: 'automatic' })
+    usb.plugIn(tiger)
   })
-  const port = (key: SecurityKeySimulator, path: string) => ({ path, product: 'Tiger', udpPort: key.port })
+  afterEach(() => usb.clear())
 
   it('are listed whether they can be opened or not', async () => {
-    usb.plugIn(port(tiger, '/dev/hidraw0'), port(tally, '/dev/hidraw1'), locked)
+    usb.plugIn(await usb.key('Tally', { profile: 'u2f' }))
+    usb.plugInClosed('Locked')
     const { last, exitCode } = await hufu(['key', 'list'], { env })
     expect(exitCode).toBe(0)
     expect(last.keys).toMatchObject([
       { path: '/dev/hidraw0', usable: true, protocol: 'FIDO2.1', pin: 'set' },
       { path: '/dev/hidraw1', usable: true, protocol: 'U2F', pin: 'unsupported' },
-      { path: '/dev/hidraw9', usable: false, error: 'key_no_permission', udev_rule: rule },
+      { path: '/dev/hidraw2', usable: false, error: 'key_no_permission', udev_rule: udevRule },
     ])
   })
 
   it('are asked for by name when there are several, and taken by path', async () => {
-    usb.plugIn(port(tiger, '/dev/hidraw0'), port(tally, '/dev/hidraw1'))
+    usb.plugIn(await usb.key('Tally', { profile: 'u2f' }))
     const { last, exitCode } = await hufu(['key', 'info'], { env })
     expect(exitCode).toBe(2)
     expect(last).toMatchObject({ code: 'input_required', options: ['--device /dev/hidraw0', '--device /dev/hidraw1'] })
@@ -158,39 +158,40 @@ describe('keys on USB', () => {
   })
 
   it('have their faults told by hufu doctor, with the commands that mend them', async () => {
-    usb.plugIn(port(tiger, '/dev/hidraw0'), locked)
-    const { sequence, events, exitCode } = await hufu(['doctor'], { env })
-    expect([exitCode, sequence]).toEqual([5, ['check', 'check', 'check', 'error']])
-    expect(events[2]).toMatchObject({
-      section: 'security_keys',
-      name: 'key',
-      state: 'fail',
-      fix: [`echo '${rule}' | sudo tee -a /etc/udev/rules.d/70-security-key.rules`, 'sudo udevadm control --reload'],
-    })
-    usb.plugIn(port(tiger, '/dev/hidraw0'))
     const well = await hufu(['doctor'], { env })
     expect(well.exitCode).toBe(0)
     expect(well.last.checks).toMatchObject([
       { name: 'usb', state: 'ok', fix: [] },
       { name: 'key', state: 'ok' },
     ])
+    usb.plugInClosed('Locked')
+    const { sequence, events, exitCode } = await hufu(['doctor'], { env })
+    expect([exitCode, sequence]).toEqual([5, ['check', 'check', 'check', 'error']])
+    expect(events[2]).toMatchObject({
+      section: 'security_keys',
+      name: 'key',
+      state: 'fail',
+      fix: [
+        `echo '${udevRule}' | sudo tee -a /etc/udev/rules.d/70-security-key.rules`,
+        'sudo udevadm control --reload',
+      ],
+    })
   })
 
   it('are erased after they were unplugged and plugged in; Ctrl-C meanwhile erases nothing', async () => {
-    usb.plugIn(port(tiger, '/dev/hidraw0'))
     const broken = startHufu(['key', 'reset', '--confirm', 'reset'], { env })
     await broken.seen('unplug')
     broken.kill('SIGINT')
     expect((await broken.finished).exitCode).toBe(130)
     const running = startHufu(['key', 'reset', '--confirm', 'reset'], { env })
     await running.seen('unplug')
-    usb.plugIn()
+    usb.pullOut(tiger)
     await running.seen('plug_in')
     expect(await pinOf(tiger)).toMatchObject({ pin: 'set' })
-    usb.plugIn(port(tiger, '/dev/hidraw4'))
+    usb.plugIn(tiger)
     const { sequence, last } = await running.finished
     expect(sequence).toEqual(['unplug', 'plug_in', 'touch', 'result'])
-    expect(last).toMatchObject({ path: '/dev/hidraw4', name: 'Tiger' })
+    expect(last).toMatchObject({ path: '/dev/hidraw1', name: 'Tiger' })
     expect(await pinOf(tiger)).toMatchObject({ pin: 'not_set' })
   })
 })

@@ -1,15 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Language, languages, loadCatalogue, type Translate } from '../../src/cli/messages/catalogue.ts'
-import { systemClock } from '../../src/lib/clock.ts'
-import { systemRandom } from '../../src/lib/random.ts'
-import {
-  type SecurityKeyOptions,
-  type SecurityKeySimulator,
-  startSecurityKey,
-} from '../../src/simulators/security-key/index.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { type Pty, spawnTerminal } from '../support/pty.ts'
 import { normalise } from '../support/transcript.ts'
-import { type PluggedIn, usbPorts } from '../support/usb-ports.ts'
+import { UsbPorts } from '../support/usb-ports.ts'
 
 // `hufu key` and `hufu doctor` as people see them. Read them as somebody who has never seen hufu would;
 // `npx vitest run test/e2e/key-transcripts.test.ts -u` writes them anew.
@@ -21,36 +15,32 @@ const members = new Map<number, number | Map<string, number>>([
   [0x3f, 7],
 ])
 
+/** The clock of a key that was plugged in a minute before anybody speaks to it. */
+function lateClock(): Clock {
+  let looks = 0
+  return { ...systemClock, now: () => systemClock.now() + (looks++ === 0 ? 0 : 60_000) }
+}
+
 describe.each(languages)('transcripts of keys in %s', (language: Language) => {
   let t: Translate
-  let keys: Readonly<Record<'tiger' | 'tally' | 'seal' | 'slow' | 'finger' | 'weary', SecurityKeySimulator>>
-  const usb = usbPorts()
+  let usb: UsbPorts
   const open: Pty[] = []
 
   beforeAll(async () => {
     t = await loadCatalogue(language)
-    const start = (options: Partial<SecurityKeyOptions> = {}) =>
-      startSecurityKey({ clock: systemClock, random: systemRandom, ...options })
-    keys = {
-      tiger: await start({ minPinLength: 6 }),
-      tally: await start({ profile: 'u2f', touch: 'never' }),
-      seal: await start({ profile: 'ctap2.0', pin: '123456', touch: 'never' }),
-      slow: await start({ resetWindow: true }),
-      finger: await start({ pin: '123456', forcePinChange: true, userVerification: 'fingerprint', extraInfo: members }),
-      weary: await start({ pin: '123456' }),
-    }
   })
-  afterAll(() => Promise.all(Object.values(keys ?? {}).map(key => key.close())))
-  afterEach(() => {
+  beforeEach(() => {
+    usb = new UsbPorts()
+  })
+  afterEach(async () => {
     for (const pty of open.splice(0)) pty.kill()
+    await usb.clear()
   })
 
-  const port = (key: keyof typeof keys, product: string, number = 0): PluggedIn => ({
-    path: `/dev/hidraw${number}`,
-    product,
-    udpPort: keys[key].port,
-  })
-  const locked: PluggedIn = { path: '/dev/hidraw5', product: 'Locked Key', denied: true }
+  const tigerKey = () => usb.key('Tiger Key', { minPinLength: 6, touch: 'automatic' })
+  const oldTally = () => usb.key('Old Tally', { profile: 'u2f' })
+  const finger = () =>
+    usb.key('Finger', { pin: '123456', forcePinChange: true, userVerification: 'fingerprint', extraInfo: members })
 
   /** Runs a command at a terminal of 80×24 and compares all that was on the screen with the file `name`. */
   async function transcript(name: string, args: readonly string[], drive?: (pty: Pty) => Promise<void>): Promise<void> {
@@ -80,38 +70,32 @@ describe.each(languages)('transcripts of keys in %s', (language: Language) => {
   it('what is plugged in', async () => {
     await transcript('key-list-none', ['key', 'list'])
     await transcript('doctor-none', ['doctor'])
-    usb.plugIn(
-      port('tiger', 'Tiger Key\u001b[31m', 0),
-      port('tally', 'Old Tally', 1),
-      port('finger', 'Finger', 2),
-      locked,
-    )
+    const keys = [await usb.key('Tiger Key\u001b[31m'), await oldTally(), await finger()]
+    usb.plugIn(...keys)
+    usb.plugInClosed('Locked Key')
     await transcript('key-list', ['key', 'list'])
     await transcript('doctor', ['doctor'])
-    usb.plugIn(port('finger', 'Finger'))
-    await transcript('key-info', ['key', 'info'])
-    usb.plugIn(port('tally', 'Old Tally'))
-    await transcript('key-info-u2f', ['key', 'info'])
-    await transcript('key-wink', ['key', 'wink'])
-    usb.plugIn(locked)
-    await transcript('error-key-permission', ['key', 'info'])
+    await transcript('key-info', ['key', 'info', '/dev/hidraw2'])
+    await transcript('key-info-u2f', ['key', 'info', '/dev/hidraw1'])
+    await transcript('key-wink', ['key', 'wink', '/dev/hidraw1'])
+    await transcript('error-key-permission', ['key', 'info', '/dev/hidraw3'])
   })
 
   it('several keys: the touched one', async () => {
-    usb.plugIn(port('seal', 'Seal', 0), port('tally', 'Old Tally', 1))
+    const seal = await usb.key('Seal', { profile: 'ctap2.0', pin: '123456' })
+    usb.plugIn(seal, await oldTally())
     await transcript('key-choose', ['key', 'wink'], async pty => {
       await pty.waitFor(t('keys.choose'))
-      const touching = setInterval(() => keys.seal.touch(), 50)
-      await pty
-        .waitFor(t('keys.chosen', { key: t('keys.at', { key: 'Seal', path: '/dev/hidraw0' }) }))
-        .finally(() => clearInterval(touching))
+      const touching = setInterval(() => seal.touch(), 50)
+      const chosen = t('keys.chosen', { key: t('keys.at', { key: 'Seal', path: '/dev/hidraw0' }) })
+      await pty.waitFor(chosen).finally(() => clearInterval(touching))
     })
     await transcript('error-key-which', ['key', 'wink', '--no-input'])
   })
 
   it('the PIN', async () => {
     const next = (shortest: number) => t('ask.new_pin', { shortest })
-    usb.plugIn(port('tiger', 'Tiger Key'))
+    usb.plugIn(await tigerKey())
     await transcript('error-key-pin-none', ['key', 'pin', 'change'])
     await transcript(
       'key-pin-set',
@@ -135,22 +119,30 @@ describe.each(languages)('transcripts of keys in %s', (language: Language) => {
         [t('ask.current_pin'), '123456'],
       ),
     )
-    usb.plugIn(port('weary', 'Weary'))
+  })
+
+  it('a PIN that is not taken', async () => {
+    const next = t('ask.new_pin', { shortest: 4 })
+    const weary = await usb.key('Weary', { pin: '123456' })
+    usb.plugIn(weary)
     await transcript(
       'error-key-pin-blocked-until-replug',
       ['key', 'pin', 'change'],
       answering(
         [t('ask.current_pin'), '111111'],
-        [next(4), '222222'],
+        [next, '222222'],
         [t('ask.new_pin_again'), '222222'],
         [t('ask.current_pin'), '111112'],
         [t('ask.current_pin'), '111113'],
       ),
     )
     await transcript('error-key-pin-still-blocked', ['key', 'pin', 'change'])
-    usb.plugIn(port('tally', 'Old Tally'))
+    usb.pullOut(weary)
+    const tally = await oldTally()
+    usb.plugIn(tally)
     await transcript('error-key-pin-u2f', ['key', 'pin', 'set'])
-    usb.plugIn(port('finger', 'Finger'))
+    usb.pullOut(tally)
+    usb.plugIn(await finger())
     await transcript('key-pin-forced', ['key', 'pin', 'change'], async pty => {
       await pty.waitFor(t('ask.current_pin'))
       pty.press('ctrl-c')
@@ -160,37 +152,44 @@ describe.each(languages)('transcripts of keys in %s', (language: Language) => {
   })
 
   it('erasing', async () => {
-    const question = (key: string) => t('ask.reset', { word: 'reset', key })
-    const tiger = port('tiger', 'Tiger Key', 0)
-    usb.plugIn(tiger, locked)
+    const question = t('ask.reset', { word: 'reset', key: 'Tiger Key' })
+    const replug = { pull: t('keys.unplug', { key: 'Tiger Key' }), plug: t('keys.plug_in', { key: 'Tiger Key' }) }
+    const [tiger, other] = [await tigerKey(), await finger()]
+    usb.plugInClosed('Locked Key')
+    usb.plugIn(tiger)
     await transcript('key-reset', ['key', 'reset'], async pty => {
-      await answering([question('Tiger Key'), 'yes'])(pty)
+      await answering([question, 'yes'])(pty)
       await pty.waitFor(t('check.confirmation', { word: 'reset' }))
       for (let typed = 0; typed < 3; typed++) pty.press('backspace')
       pty.enter('reset')
-      await pty.waitFor(t('keys.unplug', { key: 'Tiger Key' }))
-      usb.plugIn(locked)
-      await pty.waitFor(t('keys.plug_in', { key: 'Tiger Key' }))
-      usb.plugIn(port('tiger', 'Tiger Key', 3), locked)
+      await pty.waitFor(replug.pull)
+      usb.pullOut(tiger)
+      await pty.waitFor(replug.plug)
+      usb.plugIn(tiger)
     })
-    await transcript('key-list-after-reset', ['key', 'list', '--device', '/dev/hidraw3'])
-    usb.plugIn(tiger)
     await transcript('error-key-reset-other', ['key', 'reset'], async pty => {
-      await answering([question('Tiger Key'), 'reset'])(pty)
-      await pty.waitFor(t('keys.unplug', { key: 'Tiger Key' }))
-      usb.plugIn()
-      await pty.waitFor(t('keys.plug_in', { key: 'Tiger Key' }))
-      usb.plugIn(port('finger', 'Finger'))
+      await answering([question, 'reset'])(pty)
+      await pty.waitFor(replug.pull)
+      usb.pullOut(tiger)
+      await pty.waitFor(replug.plug)
+      usb.plugIn(other)
     })
+    usb.pullOut(other)
     usb.plugIn(tiger)
     await transcript('key-reset-cancelled', ['key', 'reset'], async pty => {
-      await pty.waitFor(question('Tiger Key'))
+      await pty.waitFor(question)
       pty.press('ctrl-c')
     })
-    usb.plugIn(port('tally', 'Old Tally'))
+    usb.pullOut(tiger)
+    usb.plugIn(await oldTally())
     await transcript('error-key-reset-u2f', ['key', 'reset'])
-    await transcript('error-key-reset-late', ['key', 'reset', '--device', keys.slow.address, '--confirm', 'reset'])
-    await transcript('error-key-reset-word', ['key', 'reset', '--device', keys.slow.address, '--confirm', 'yes'])
+  })
+
+  it('erasing without a person', async () => {
+    const late = await usb.key('Late', { resetWindow: true, clock: lateClock() })
+    const device = ['--device', late.address]
+    await transcript('error-key-reset-late', ['key', 'reset', ...device, '--confirm', 'reset'])
+    await transcript('error-key-reset-word', ['key', 'reset', ...device, '--confirm', 'yes'])
   })
 
   it('the help', async () => {

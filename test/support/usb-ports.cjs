@@ -1,46 +1,50 @@
-// Preloaded into hufu (`NODE_OPTIONS=--require=…`): a machine whose USB ports are what the JSON file that USB_PORTS names
-// says at each look: a list of {path, product, vendorId, productId} with `udpPort`, where a software key answers, or
-// `denied`. Reports travel as datagrams; all else of node-hid is as the package has it.
-const { createSocket } = require('node:dgram')
-const { readFileSync } = require('node:fs')
+// Preloaded into hufu (`NODE_OPTIONS=--require=…`): USB ports as the file USB_PORTS describes them, a list of
+// {path, product, port, closed}; none are in use where there is no such file. `port` is the UDP port of a software key,
+// `closed` says that the user may not open it. Whether libusb and a key are on the machine that runs the tests does not
+// matter then.
 const Module = require('node:module')
+const { readFileSync } = require('node:fs')
+const { createSocket } = require('node:dgram')
 
-const fidoUsagePage = 0xf1d0
-const ports = () => JSON.parse(readFileSync(process.env.USB_PORTS, 'utf8'))
+const plugged = () => (process.env.USB_PORTS ? JSON.parse(readFileSync(process.env.USB_PORTS, 'utf8')) : [])
 
+/** What node-hid gives for a device: reports without a report id to read, with one to write. */
 class Handle {
-  constructor(path, socket) {
+  constructor(path, port) {
     this.path = path
-    this.socket = socket
+    this.port = port
     this.reports = []
-    this.wake = () => {}
-    socket.on('message', report => {
+    this.socket = createSocket('udp4')
+    this.socket.on('message', report => {
       this.reports.push(report)
-      this.wake()
+      this.arrived?.()
     })
   }
 
-  throwIfGone() {
-    if (!ports().some(({ path }) => path === this.path)) throw new Error('could not read from HID device')
+  static async open(path) {
+    const found = plugged().find(each => each.path === path)
+    if (!found || found.closed) throw new Error(`cannot open device with path ${path}: Permission denied`)
+    return new Handle(path, found.port)
+  }
+
+  verifyPlugged() {
+    if (!plugged().some(each => each.path === this.path && each.port === this.port)) throw new Error('could not read')
   }
 
   async write(report) {
-    this.throwIfGone()
-    this.socket.send(report.subarray(1))
+    this.verifyPlugged()
+    this.socket.send(report.subarray(1), this.port, '127.0.0.1')
     return report.length
   }
 
   async read(milliseconds) {
+    this.verifyPlugged()
     if (this.reports.length === 0) {
       await new Promise(resolve => {
-        const timer = setTimeout(resolve, milliseconds)
-        this.wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
+        this.arrived = resolve
+        setTimeout(resolve, milliseconds)
       })
     }
-    this.throwIfGone()
     return this.reports.shift()
   }
 
@@ -49,29 +53,11 @@ class Handle {
   }
 }
 
-async function open(path) {
-  const port = ports().find(each => each.path === path)
-  if (!port) throw new Error(`cannot open device with path ${path}`)
-  if (port.denied) throw new Error(`Failed to open a device with path '${path}': Permission denied`)
-  const socket = createSocket('udp4')
-  await new Promise(resolve => socket.connect(port.udpPort, '127.0.0.1', resolve))
-  return new Handle(path, socket)
-}
-
 const devicesAsync = async () =>
-  ports().map(({ path, product, vendorId, productId }) => ({
-    path,
-    product,
-    vendorId,
-    productId,
-    usagePage: fidoUsagePage,
-    usage: 1,
-    interface: 0,
-    release: 1,
-  }))
+  plugged().map(({ path, product }) => ({ path, product, vendorId: 0x1209, productId: 0xf1d0, usagePage: 0xf1d0 }))
 
 const compile = Module._extensions['.js']
 Module._extensions['.js'] = (module, filename) => {
   if (!/[\\/]node-hid[\\/]nodehid\.js$/.test(filename)) return compile(module, filename)
-  module.exports = { devicesAsync, HIDAsync: { open } }
+  module.exports = { devicesAsync, HIDAsync: Handle }
 }

@@ -20,6 +20,8 @@ export const enKeys = {
   'keys.unusable': 'not usable',
   'keys.why': '{{key}}: {{reason}}',
   'keys.udev': 'Run these lines, then plug the key in again:',
+  'keys.allow_elsewhere':
+    'Allow it in the settings of the system; on macOS: Privacy & Security, Input Monitoring, for this terminal.',
   'keys.plug_in_any': 'Plug in a security key …',
   'keys.choose': 'Several security keys are plugged in and blink: touch the one that you mean …',
   'keys.chosen': 'You touched {{key}}.',

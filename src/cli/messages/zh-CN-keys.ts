@@ -19,6 +19,7 @@ export const zhCnKeys: Readonly<Record<Exclude<keyof typeof enKeys, `${string}_o
   'keys.unusable': '无法使用',
   'keys.why': '{{key}}：{{reason}}',
   'keys.udev': '请运行下面几行命令，然后重新插入安全密钥：',
+  'keys.allow_elsewhere': '请在系统设置中允许；macOS 上位于“隐私与安全性”的“输入监控”，勾选这个终端。',
   'keys.plug_in_any': '请插入安全密钥…',
   'keys.choose': '插入了多个安全密钥，它们都在闪烁。请轻触要用的那一个…',
   'keys.chosen': '您轻触的是 {{key}}。',

@@ -4,7 +4,7 @@ import type { Check } from '../check.ts'
 import { pinState, protocolName } from './describe.ts'
 import { type PluggedIn, withEveryKey } from './plugged-in.ts'
 import { udevCommands } from './udev.ts'
-import { keyAt, whyUnusable } from './words.ts'
+import { keyAt, whatNext, whyUnusable } from './words.ts'
 
 /** What the systems call the packages with a library that node-hid needs. */
 const packages: readonly (readonly [library: RegExp, installs: readonly string[]])[] = [
@@ -36,7 +36,7 @@ async function keyCheck(each: PluggedIn, terminal: Terminal): Promise<Check> {
     if (!isCtapError(error)) throw error
     const what = t('keys.why', { key: keyAt(each, t), reason: whyUnusable(error, t) })
     const { udevRule } = error.details
-    const next = udevRule === undefined ? t(`next.${error.code}`) : t('keys.udev')
+    const next = udevRule === undefined ? whatNext(error, t) : t('keys.udev')
     const words = t('doctor.advice', { what, next })
     return { name: 'key', state: 'fail', words, ...(udevRule === undefined ? {} : { fix: udevCommands([udevRule]) }) }
   }
@@ -55,7 +55,7 @@ export async function checkKeys(context: Context): Promise<Check[]> {
   } catch (error) {
     if (!isCtapError(error, 'key_hid_unavailable', 'key_not_found', 'key_device_invalid')) throw error
     if (error.code !== 'key_hid_unavailable') {
-      const words = t('doctor.advice', { what: whyUnusable(error, t), next: t(`next.${error.code}`) })
+      const words = t('doctor.advice', { what: whyUnusable(error, t), next: whatNext(error, t) })
       return [{ name: 'key', state: 'fail', words }]
     }
     const { missingLibrary: library } = error.details

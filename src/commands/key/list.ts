@@ -2,7 +2,7 @@ import type { Cell, Context, Terminal } from '../../cli/context.ts'
 import { keyMembers, pinState, protocolName } from './describe.ts'
 import { type PluggedIn, withEveryKey } from './plugged-in.ts'
 import { udevCommands } from './udev.ts'
-import { whyUnusable } from './words.ts'
+import { whatNext, whyUnusable } from './words.ts'
 
 function rowOf(each: PluggedIn, { t }: Terminal): Cell[] {
   const place: Cell[] = [
@@ -32,7 +32,7 @@ function sayUnusable(keys: readonly PluggedIn[], terminal: Terminal): void {
   const unusable = keys.flatMap(each => ('error' in each ? [each] : []))
   for (const { name, error } of unusable) {
     const mark = terminal.paint('bad', '✗')
-    const next = error.details.udevRule === undefined ? `\n  ${t(`next.${error.code}`)}` : ''
+    const next = error.details.udevRule === undefined ? `\n  ${whatNext(error, t)}` : ''
     terminal.say(`\n${mark} ${t('keys.why', { key: name, reason: whyUnusable(error, t) })}${next}`)
   }
   const rules = unusable.flatMap(({ error }) => error.details.udevRule ?? [])

@@ -41,6 +41,15 @@ sudo udevadm control --reload
     expect(isOpen()).toBe(false)
   })
 
+  it('says what to do where there is no rule to install', async () => {
+    const key = new CtapError('key_no_permission', 'no', { device: 'Locked' })
+    const { openAuthenticators } = fakePorts({ path: '/dev/h2', name: 'Locked', key })
+    const { context, stdout } = await fakeContext({ openAuthenticators })
+    await list(context)
+    expect(stdout()).toContain('security key.\n  Allow it in the settings of the system')
+    expect(stdout()).not.toContain('udev')
+  })
+
   it('tells scripts all of it', async () => {
     const { openAuthenticators } = fakePorts(portOf(tiger), locked('/dev/h2'))
     const { context, stdout } = await fakeContext({ openAuthenticators, terminal: { json: true } })

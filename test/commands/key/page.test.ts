@@ -8,8 +8,8 @@ import { udevRule } from '../../../src/hid/transports/node-hid.ts'
 const page = readFileSync('docs/security-keys.md', 'utf8')
 
 it('has the commands that install the udev rule as hufu doctor prints them', () => {
-  const commands = udevCommands([udevRule({ vendorId: 0x1050, productId: 0x0407 })])
-  expect(page).toContain(`\`\`\`\n${commands.join('\n')}\n\`\`\``)
+  const commands = udevCommands([udevRule])
+  expect(page).toContain(['```', ...commands, '```'].join('\n'))
 })
 
 it('names error codes that there are', () => {
