@@ -101,6 +101,8 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
     })()
     return webauthnClient
   }
+  const openKeys = async (device: string | undefined) =>
+    (await import('../hid/index.ts')).openAuthenticators({ device, clock, random, signal })
   const webauthn: WebAuthnClient = {
     create: async options => (await loadWebAuthn()).create(options),
     get: async options => (await loadWebAuthn()).get(options),
@@ -118,6 +120,8 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
     api,
     stepUp,
     webauthn,
+    device: globals.device,
+    openAuthenticators: openKeys,
     profile,
     clock,
     random,

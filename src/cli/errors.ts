@@ -26,6 +26,10 @@ const missingInputs = [
   'verification_method',
   'session',
   'key',
+  'plugged_in_key',
+  'current_pin',
+  'new_pin',
+  'confirmation',
 ] as const
 
 /** What is said where an error does not know it by itself. */
@@ -118,8 +122,11 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
     const known: ErrorCode = 'invalid_request'
     return { code, exit, message: `${detail} (${code})`, next: t(`next.${known}`, values), retryAfterSeconds }
   }
+  // Only Linux has a rule to tell.
+  const next =
+    code === 'key_no_permission' && values.rule === '' ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
-  return { code, exit, message: said || t(`error.${code}`, values), next: t(`next.${code}`, values), retryAfterSeconds }
+  return { code, exit, message: said || t(`error.${code}`, values), next, retryAfterSeconds }
 }
 
 const stackOf = (error: Error): string => (error.stack ?? error.message).split('\n').map(printable).join('\n  ')
@@ -130,7 +137,10 @@ export function sayError(error: unknown, around: ErrorSurroundings, next?: strin
   const usual = explainError(error, around)
   const explained = next === undefined ? usual : { ...usual, next }
   const mark = explained.exit === 130 ? '' : `${terminal.paint('bad', '✗')} `
-  terminal.warn(`${mark}${printable(explained.message)}\n  ${printable(explained.next)}`)
+  const rule = textOf(member(member(error, 'details'), 'udevRule'))
+  const [advice = '', copied] = rule ? explained.next.split(rule) : [explained.next]
+  terminal.warn(`${mark}${printable(explained.message)}\n  ${printable(advice).trimEnd()}`)
+  if (copied !== undefined) terminal.warnWhole(printable(rule))
   if (around.verbose && error instanceof Error) terminal.warn(`  [${explained.code}] ${stackOf(error)}`)
   return explained
 }

@@ -23,6 +23,7 @@ async function interactionOf({ pin, typed }: { pin?: string; typed?: string }) {
       newPassword: nothing,
       code: nothing,
       recoveryCode: nothing,
+      newPin: nothing,
       pin: async () => pin,
     },
     verify: [],

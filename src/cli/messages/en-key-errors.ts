@@ -4,7 +4,7 @@ export const enKeyErrors = {
   'next.key_not_found': 'Plug it in and run the command again.',
   'error.key_device_invalid': 'There is no security key at the place that --device names.',
   'next.key_device_invalid': 'Give a path such as /dev/hidraw0, or udp:HOST:PORT.',
-  'error.key_no_permission': 'A security key is plugged in, but this user may not open it.',
+  'error.key_no_permission': 'This user may not open the security key.',
   'next.key_no_permission':
     'Put this line into /etc/udev/rules.d/70-security-key.rules, run udevadm control --reload as root, and plug the key in again: {{rule}}',
   'error.key_needs_administrator': 'Windows lets only administrators open a security key directly.',

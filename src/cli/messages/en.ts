@@ -1,6 +1,7 @@
 import { enErrors } from './en-errors.ts'
 import { enHelp } from './en-help.ts'
 import { enKeyErrors } from './en-key-errors.ts'
+import { enKeys } from './en-keys.ts'
 import { enWebAuthnErrors } from './en-webauthn-errors.ts'
 
 const enWords = {
@@ -180,5 +181,5 @@ const enWords = {
 } as const
 
 /** English: the catalogue that gives the keys. */
-export const en = { ...enWords, ...enHelp, ...enErrors, ...enKeyErrors, ...enWebAuthnErrors } as const
+export const en = { ...enWords, ...enHelp, ...enErrors, ...enKeys, ...enKeyErrors, ...enWebAuthnErrors } as const
 export type Catalogue = typeof en

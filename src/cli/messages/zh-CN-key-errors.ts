@@ -5,7 +5,7 @@ export const zhCnKeyErrors: Readonly<Record<Exclude<keyof typeof enKeyErrors, `$
   'next.key_not_found': '请插入安全密钥后重新运行。',
   'error.key_device_invalid': '--device 指定的位置没有安全密钥。',
   'next.key_device_invalid': '请给出路径，如 /dev/hidraw0，或 udp:HOST:PORT。',
-  'error.key_no_permission': '已插入安全密钥，但当前用户无权打开它。',
+  'error.key_no_permission': '当前用户无权打开这个安全密钥。',
   'next.key_no_permission':
     '请把下面这一行写入 /etc/udev/rules.d/70-security-key.rules，以 root 身份运行 udevadm control --reload，再重新插入安全密钥：{{rule}}',
   'error.key_needs_administrator': 'Windows 只允许管理员直接打开安全密钥。',

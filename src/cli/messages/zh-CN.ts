@@ -2,6 +2,7 @@ import type { Catalogue } from './en.ts'
 import { zhCnErrors } from './zh-CN-errors.ts'
 import { zhCnHelp } from './zh-CN-help.ts'
 import { zhCnKeyErrors } from './zh-CN-key-errors.ts'
+import { zhCnKeys } from './zh-CN-keys.ts'
 import { zhCnWebAuthnErrors } from './zh-CN-webauthn-errors.ts'
 
 /** Chinese has one plural form, `other`. */
@@ -175,6 +176,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'demo.ended': '演示已结束，没有留下任何内容。',
   ...zhCnHelp,
   ...zhCnErrors,
+  ...zhCnKeys,
   ...zhCnKeyErrors,
   ...zhCnWebAuthnErrors,
 }

@@ -94,10 +94,12 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     t,
     paint,
     say: text => writeOn(words, text),
+    sayWhole: write,
     note: text => {
       if (!quiet) writeOn(words, text)
     },
     warn: text => writeOn(stderr, text),
+    warnWhole: text => void stderr.write(`${text}\n`),
     async table(titles, rows) {
       await prepareWidths([...titles, ...rows.flatMap(row => row.map(cell => cell.text))])
       write(layOutTable(titles, rows, columns(), paint).join('\n'))
