@@ -52,6 +52,7 @@ export class KeyAttempt<T> {
     let isKnown = false
     let isDemanded = false
     let blocked: CtapError | undefined
+    let untold: CtapError | undefined
     for (let misses = 0; ; ) {
       let means: VerificationMeans
       try {
@@ -62,8 +63,10 @@ export class KeyAttempt<T> {
           means = verificationMeans(key, need, { ...sources, pin: false }, isDemanded)
         }
       } catch (error) {
-        throw blocked ?? error
+        throw isCtapError(error) && blocked ? blocked : error
       }
+      if (untold) tools.say(untold)
+      untold = undefined
       if (!isKnown) await this.verifyCredentials(means)
       isKnown = true
       if (means === 'pin') return { selectedByTouch: await this.select(blocked !== undefined) }
@@ -73,7 +76,7 @@ export class KeyAttempt<T> {
         if (isCtapError(error, 'key_uv_invalid') && ++misses < mostMisses) tools.say(error)
         else if (isCtapError(error, 'key_uv_blocked') || (isCtapError(error, 'key_pin_required') && means !== 'none')) {
           blocked = error
-          if (error.code === 'key_uv_blocked') tools.say(error)
+          if (error.code === 'key_uv_blocked') untold = error
         } else if (isCtapError(error, 'key_pin_required') && !isDemanded) isDemanded = true
         else throw error
       }

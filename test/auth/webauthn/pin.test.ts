@@ -226,6 +226,7 @@ describe('a key that verifies its user by itself', () => {
     const tools = toolsOf(new FakeUsb(bio({ refusals: ['key_uv_blocked'] })))
     tools.interaction.isInteractive = false
     await expect(register(creation(required), tools)).rejects.toMatchObject({ code: 'key_uv_blocked' })
+    expect(tools.interaction.log.filter(line => line.startsWith('refused'))).toEqual([])
   })
 
   it('is not believed when it forgives misses without end', async () => {
