@@ -34,10 +34,15 @@ const proofOf = (token: PinUvAuthToken, clientDataHash: Uint8Array) => ({
 export class KeyAttempt<T> {
   private readonly key: Authenticator
   private readonly tools: AttemptTools<T>
+  private hasBlinked = false
 
   constructor(key: Authenticator, tools: AttemptTools<T>) {
+    const onTouchNeeded = () => {
+      this.hasBlinked = true
+      tools.options.onTouchNeeded?.()
+    }
     this.key = key
-    this.tools = tools
+    this.tools = { ...tools, options: { ...tools.options, onTouchNeeded } }
   }
 
   /**
@@ -69,7 +74,7 @@ export class KeyAttempt<T> {
       untold = undefined
       if (!isKnown) await this.verifyCredentials(means)
       isKnown = true
-      if (means === 'pin') return { selectedByTouch: await this.select(blocked !== undefined) }
+      if (means === 'pin') return { selectedByTouch: await this.select() }
       try {
         return { value: await this.perform(means) }
       } catch (error) {
@@ -128,9 +133,10 @@ export class KeyAttempt<T> {
   }
 
   /** Waits for the touch that selects the key, where there has to be one. Returns whether it has been touched. */
-  private async select(isTouched: boolean): Promise<boolean> {
+  private async select(): Promise<boolean> {
     const { interaction, isAlone, isNamed, options } = this.tools
-    if (isTouched) return true
+    // A finger that it did not recognise has touched it all the same.
+    if (this.hasBlinked) return true
     if (isNamed || ((await interaction.pinSource()) === 'script' && (await isAlone()))) return false
     await this.key.select(options)
     return true
