@@ -34,10 +34,15 @@ const proofOf = (token: PinUvAuthToken, clientDataHash: Uint8Array) => ({
 export class KeyAttempt<T> {
   private readonly key: Authenticator
   private readonly tools: AttemptTools<T>
+  private hasBlinked = false
 
   constructor(key: Authenticator, tools: AttemptTools<T>) {
+    const onTouchNeeded = () => {
+      this.hasBlinked = true
+      tools.options.onTouchNeeded?.()
+    }
     this.key = key
-    this.tools = tools
+    this.tools = { ...tools, options: { ...tools.options, onTouchNeeded } }
   }
 
   /**
@@ -52,6 +57,7 @@ export class KeyAttempt<T> {
     let isKnown = false
     let isDemanded = false
     let blocked: CtapError | undefined
+    let untold: CtapError | undefined
     for (let misses = 0; ; ) {
       let means: VerificationMeans
       try {
@@ -62,18 +68,20 @@ export class KeyAttempt<T> {
           means = verificationMeans(key, need, { ...sources, pin: false }, isDemanded)
         }
       } catch (error) {
-        throw blocked ?? error
+        throw isCtapError(error) && blocked ? blocked : error
       }
+      if (untold) tools.say(untold)
+      untold = undefined
       if (!isKnown) await this.verifyCredentials(means)
       isKnown = true
-      if (means === 'pin') return { selectedByTouch: await this.select(blocked !== undefined) }
+      if (means === 'pin') return { selectedByTouch: await this.select() }
       try {
         return { value: await this.perform(means) }
       } catch (error) {
         if (isCtapError(error, 'key_uv_invalid') && ++misses < mostMisses) tools.say(error)
         else if (isCtapError(error, 'key_uv_blocked') || (isCtapError(error, 'key_pin_required') && means !== 'none')) {
           blocked = error
-          if (error.code === 'key_uv_blocked') tools.say(error)
+          if (error.code === 'key_uv_blocked') untold = error
         } else if (isCtapError(error, 'key_pin_required') && !isDemanded) isDemanded = true
         else throw error
       }
@@ -125,9 +133,10 @@ export class KeyAttempt<T> {
   }
 
   /** Waits for the touch that selects the key, where there has to be one. Returns whether it has been touched. */
-  private async select(isTouched: boolean): Promise<boolean> {
+  private async select(): Promise<boolean> {
     const { interaction, isAlone, isNamed, options } = this.tools
-    if (isTouched) return true
+    // A finger that it did not recognise has touched it all the same.
+    if (this.hasBlinked) return true
     if (isNamed || ((await interaction.pinSource()) === 'script' && (await isAlone()))) return false
     await this.key.select(options)
     return true

@@ -164,8 +164,15 @@ describe('a ceremony that fails', () => {
     await expect(client.create(creation())).rejects.toMatchObject({ code: 'key_denied' })
   })
 
-  it('says key_no_credentials of a key that is not bound', async () => {
-    const { client } = clientOf(bus([await plugIn()]))
+  it.each([
+    { profile: 'ctap2.1' },
+    { profile: 'ctap2.0' },
+    { profile: 'u2f' },
+    { profile: 'ctap2.1', pin: '1234' },
+    { profile: 'ctap2.1', pin: '1234', alwaysUv: true },
+    { profile: 'ctap2.0', pin: '1234' },
+  ] as const)('says key_no_credentials of a key with %j that is not bound, without a touch', async options => {
+    const { client } = clientOf(bus([await plugIn({ ...options, touch: 'never' })]))
     await expect(client.get(request('AAAA'))).rejects.toMatchObject({ code: 'key_no_credentials' })
   })
 

@@ -110,6 +110,8 @@ export class FakeKey implements Authenticator {
     if (signal?.aborted) throw this.letGo()
     if (what !== 'select' && needsTouch.includes(what)) {
       const refusal = this.refusals.shift()
+      // Whose finger it does not recognise has touched it.
+      if (refusal === 'key_uv_invalid') onTouchNeeded?.()
       if (refusal) throw new CtapError(refusal, refusal, { device: this.name })
     }
     if (!needsTouch.includes(what)) return

@@ -222,10 +222,17 @@ describe('a key that verifies its user by itself', () => {
     expect(key.calls).not.toContain('select')
   })
 
+  it('has to be touched before its PIN is asked for where it took no finger at all', async () => {
+    const key = bio({ refusals: ['key_uv_blocked'] })
+    await register(creation(required), toolsOf(new FakeUsb(key), '1234'))
+    expect(key.calls).toEqual(['verifyUser by itself', 'select', 'pinRetries', 'verifyUser by PIN', 'makeCredential'])
+  })
+
   it('says that it takes no more fingers where nobody has the PIN', async () => {
     const tools = toolsOf(new FakeUsb(bio({ refusals: ['key_uv_blocked'] })))
     tools.interaction.isInteractive = false
     await expect(register(creation(required), tools)).rejects.toMatchObject({ code: 'key_uv_blocked' })
+    expect(tools.interaction.log.filter(line => line.startsWith('refused'))).toEqual([])
   })
 
   it('is not believed when it forgives misses without end', async () => {
