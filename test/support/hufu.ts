@@ -30,6 +30,8 @@ export interface HufuOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** What stands on stdin; nothing, and no terminal, when left out. */
   readonly input?: string | undefined
+  /** The user and group to run as; those of the tests when left out. */
+  readonly as?: { readonly uid: number; readonly gid: number } | undefined
 }
 
 export interface RunningHufu {
@@ -71,6 +73,7 @@ export function startHufu(args: readonly string[], options: HufuOptions = {}): R
     reject: false,
     stripFinalNewline: false,
     timeout: 60_000,
+    ...options.as,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   })
   let stdout = ''
