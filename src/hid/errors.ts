@@ -32,6 +32,7 @@ export const keyErrorCodes = [
   'key_pin_auth_invalid',
   'key_pin_auth_blocked',
   'key_pin_policy',
+  'key_pin_change_required',
   'key_pin_token_expired',
   'key_uv_invalid',
   'key_uv_blocked',
@@ -51,6 +52,10 @@ export interface CtapErrorDetails {
   /** The CTAP status byte that the key answered, and its name in the specification. */
   readonly status?: number
   readonly statusName?: string
+  /** How many more wrong PINs, or misses of a finger, the key takes. */
+  readonly retriesLeft?: number
+  /** How many characters (Unicode code points) a new PIN has at least. */
+  readonly minimumPinLength?: number
 }
 
 /** A security key, or the path to it, refused. `code` is stable; the message is English and for logs. */

@@ -2,14 +2,15 @@
 
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
-import { type Authenticator, openAuthenticator } from './authenticator.ts'
+import type { Authenticator } from './authenticator.ts'
 import type { ChannelTimings } from './ctaphid/channel.ts'
 import type { HidDeviceListing, HidTransport } from './device.ts'
 import { CtapError, isCtapError } from './errors.ts'
+import { openAuthenticator } from './open-authenticator.ts'
 import { nodeHidTransport } from './transports/node-hid.ts'
 import { isUdpDevice, udpTransport } from './transports/udp.ts'
 
-export type { Authenticator, CeremonyOptions } from './authenticator.ts'
+export type { Authenticator, CeremonyOptions, PinRetries, PinUvAuthToken, TokenRequest } from './authenticator.ts'
 export type { CredentialDescriptor, CtapOptions, PinUvAuth } from './ctap2/credentials.ts'
 export type { GetAssertionParameters, GetAssertionResult } from './ctap2/get-assertion.ts'
 export type { AuthenticatorInfo } from './ctap2/get-info.ts'
@@ -20,6 +21,16 @@ export { CtapError, type CtapErrorDetails, isCtapError, type KeyErrorCode, keyEr
 
 const pollPause = 250
 const defaultPatience = 60_000
+
+/** What a watch of the keys tells. */
+export interface Arrivals {
+  /** A key that is plugged in, or has just been, is open. */
+  readonly onKey: (key: Authenticator) => void
+  /** A key is plugged in that can't be used, and why; told once for as long as it stays plugged in. */
+  readonly onUnusable: (error: CtapError) => void
+  /** The first look found no key at all. */
+  readonly onNone?: (() => void) | undefined
+}
 
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
@@ -43,6 +54,14 @@ export interface AuthenticatorSource {
    * @throws {CtapError} `key_not_found` when none came, `key_cancelled`
    */
   wait(options?: WaitOptions): Promise<Authenticator[]>
+  /**
+   * Opens every key that is plugged in, and each that comes while `signal` has not aborted; looks 4 times a second. A
+   * key that was pulled out and is plugged in again, comes again. Resolves when `signal` aborts.
+   * @throws {CtapError} `key_not_found` at once when `device` named a key and it is not there, `key_hid_unavailable`
+   */
+  watch(arrivals: Arrivals, signal: AbortSignal): Promise<void>
+  /** Where keys are plugged in now; none is opened. */
+  present(): Promise<readonly { readonly path: string; readonly name: string }[]>
   /** Closes every key that this source opened. */
   close(): Promise<void>
 }

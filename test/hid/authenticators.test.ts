@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { touchNotice } from '../../src/hid/authenticator.ts'
 import { CtapError, type HidTransport, openAuthenticators } from '../../src/hid/index.ts'
+import { touchNotice } from '../../src/hid/touch-notice.ts'
 import { SecurityKeyDevice, SoftwareAuthenticator } from '../../src/simulators/security-key/index.ts'
 import { registration } from '../support/ceremony.ts'
 import { connectedTo, MemoryDevice, MemoryTransport } from '../support/memory-device.ts'

@@ -33,11 +33,11 @@ function setUp(touch: TouchBehaviour = 'automatic') {
 }
 
 describe('channels', () => {
-  test('INIT gives a channel, protocol version 2 and the capabilities WINK, CBOR and no MSG', async () => {
+  test('INIT gives a channel, protocol version 2 and the capabilities WINK and CBOR', async () => {
     const { receive, answers } = setUp()
     receive(`ffffffff860008${nonce}`)
     expect(await answers()).toEqual([
-      expect.stringMatching(new RegExp(`^ffffffff860011${nonce}[0-9a-f]{8}020100000d$`)),
+      expect.stringMatching(new RegExp(`^ffffffff860011${nonce}[0-9a-f]{8}0201000005$`)),
     ])
   })
 
@@ -84,7 +84,6 @@ describe('messages', () => {
     ['a packet out of sequence', ['810064', '01'], '04'],
     ['a message within another', ['810064', '810001'], '04'],
     ['a message of 7610 bytes', ['811dba'], '03'],
-    ['MSG', ['83'], '01'],
     ['an unknown command', ['bf'], '01'],
     ['an empty CBOR message', ['90'], '03'],
   ])('refuses %s', async (_, packets, code) => {
@@ -115,7 +114,7 @@ describe('messages', () => {
     const channel = await open()
     receive(`${channel}810064`)
     receive(`${channel}860008${nonce}`)
-    expect(await answers()).toEqual([`${channel}860011${nonce}${channel}020100000d`])
+    expect(await answers()).toEqual([`${channel}860011${nonce}${channel}0201000005`])
     receive(`${channel}810001bb`)
     expect(await answers(1000)).toEqual([`${channel}810001bb`])
   })
