@@ -24,7 +24,7 @@ export interface HidDevice {
 export interface HidDeviceListing {
   readonly path: string
   readonly product: string
-  /** @throws {CtapError} `key_no_permission`, `key_needs_administrator`, `key_unplugged` */
+  /** @throws {CtapError} `key_no_permission`, `key_needs_administrator`, `key_busy`, `key_not_found`, `key_unplugged` */
   open(): Promise<HidDevice>
 }
 

@@ -49,7 +49,7 @@ export interface CtapErrorDetails {
   readonly udevRule?: string
   /** The shared library that node-hid needs and the system lacks, such as `libusb-1.0.so.0`. */
   readonly missingLibrary?: string
-  /** The CTAP status byte that the key answered, and its name in the specification. */
+  /** The status that the key answered (CTAP or CTAPHID: a byte; U2F: a word), and its name in the specification. */
   readonly status?: number
   readonly statusName?: string
   /** How many more wrong PINs, or misses of a finger, the key takes. */
