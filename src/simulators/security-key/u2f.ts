@@ -59,11 +59,13 @@ function run(state: KeyState, apdu: Uint8Array, takeTouch: TakeTouch): Uint8Arra
   const [cla, ins, p1 = 0] = apdu
   if (apdu.length < 4) throw new StatusWordError(statusWord.wrongLength)
   if (cla !== 0) throw new StatusWordError(statusWord.classNotSupported)
+  if (!Object.values(instruction).some(known => known === ins)) {
+    throw new StatusWordError(statusWord.instructionNotSupported)
+  }
   const command = { p1, data: dataOf(apdu.subarray(4)) }
   if (ins === instruction.version) return version(command)
   if (ins === instruction.register) return register(allowed(state), command, takeTouch)
-  if (ins === instruction.authenticate) return authenticate(allowed(state), command, takeTouch)
-  throw new StatusWordError(statusWord.instructionNotSupported)
+  return authenticate(allowed(state), command, takeTouch)
 }
 
 /** CTAP 2.1 section 7.2.4: U2F, which has no user verification, is off where that is always needed. */
