@@ -95,6 +95,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
         origin,
         interaction,
         clock,
+        isKeyNamed: globals.device !== undefined,
         openAuthenticators: () => openAuthenticators({ device: globals.device, clock, random }),
       })
     })()

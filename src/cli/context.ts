@@ -52,7 +52,8 @@ export interface Terminal {
   result(members: Readonly<Record<string, unknown>>): void
   select<T>(question: string, choices: readonly Choice<T>[], preselected?: T): Promise<T>
   text(question: string, options?: { validate?: (text: string) => true | string; preset?: string }): Promise<string>
-  secret(question: string): Promise<string>
+  /** A prompt for a secret. Taken away when `stop` aborts; then its reason is thrown. */
+  secret(question: string, stop?: AbortSignal): Promise<string>
   confirm(question: string, preselected: boolean): Promise<boolean>
   waiting(text: string): Waiting
   /**

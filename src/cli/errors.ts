@@ -75,6 +75,12 @@ function missingWords(error: unknown, { t }: Terminal): string {
   return t(`missing.${missingInputs.find(each => each === missing) ?? 'other'}`)
 }
 
+/** How many more wrong PINs the key takes, where it said so. */
+function triesLeft(details: unknown): { count?: number } {
+  const left = member(details, 'retriesLeft')
+  return typeof left === 'number' ? { count: left } : {}
+}
+
 function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
   const { terminal, server, now } = around
   const seconds = member(error, 'retryAfterSeconds')
@@ -89,6 +95,7 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     reason: textOf(member(error, 'message')),
     device: textOf(member(details, 'device')),
     rule: textOf(member(details, 'udevRule')),
+    ...triesLeft(details),
     rpId: textOf(member(error, 'rpId')),
     available: '',
     missing: missingWords(error, terminal),
@@ -131,12 +138,14 @@ export function sayError(error: unknown, around: ErrorSurroundings, next?: strin
 /** The one end of every failed run: words on stderr, the `error` event with `--json`, and the exit code. */
 export function reportError(error: unknown, around: ErrorSurroundings): Exit {
   const { code, exit, message, next, retryAfterSeconds } = sayError(error, around)
+  const { count } = triesLeft(member(error, 'details'))
   around.terminal.event('error', {
     code,
     message,
     next,
     exit_code: exit,
     ...(retryAfterSeconds === undefined ? {} : { retry_after_seconds: retryAfterSeconds }),
+    ...(count === undefined ? {} : { tries_left: count }),
     ...(code === 'input_required' ? { options: member(error, 'options') } : {}),
   })
   return exit

@@ -150,9 +150,11 @@ export const exitCodes = {
   key_pin_auth_invalid: verificationFailed,
   key_pin_auth_blocked: verificationFailed,
   key_pin_policy: refused,
+  key_pin_change_required: refused,
   key_pin_token_expired: verificationFailed,
   key_uv_invalid: verificationFailed,
   key_uv_blocked: verificationFailed,
+  key_uv_unsupported: refused,
   key_refused: verificationFailed,
 } as const satisfies Readonly<Record<string, Exit>>
 

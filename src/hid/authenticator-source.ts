@@ -8,17 +8,6 @@ import { openAuthenticator } from './open-authenticator.ts'
 import { isUdpDevice } from './transports/udp.ts'
 import { type Arrivals, Watch } from './watch.ts'
 
-const pollPause = 250
-const defaultPatience = 60_000
-
-export interface WaitOptions {
-  readonly signal?: AbortSignal | undefined
-  /** Called at most once, when no key is plugged in yet. */
-  readonly onWaiting?: (() => void) | undefined
-  /** How long to wait for a key to be plugged in, in milliseconds. Default: 60000. */
-  readonly patience?: number | undefined
-}
-
 /** Where keys come from. Several may be plugged in: whoever asks decides which of them blink. */
 export interface AuthenticatorSource {
   /**
@@ -28,12 +17,6 @@ export interface AuthenticatorSource {
    */
   list(signal?: AbortSignal): Promise<Authenticator[]>
   /**
-   * As `list`, but waits until there is at least one key; looks 4 times a second. A key that `device` named is not
-   * waited for.
-   * @throws {CtapError} `key_not_found` when none came, `key_cancelled`
-   */
-  wait(options?: WaitOptions): Promise<Authenticator[]>
-  /**
    * Opens every key that is plugged in, and each that comes while `signal` has not aborted; looks 4 times a second. A
    * key that was pulled out and is plugged in again, comes again. Resolves when `signal` aborts.
    * @throws {CtapError} `key_not_found` at once when `device` named a key and it is not there, `key_hid_unavailable`
@@ -41,7 +24,7 @@ export interface AuthenticatorSource {
   watch(arrivals: Arrivals, signal: AbortSignal): Promise<void>
   /** Where keys are plugged in now; none is opened. */
   present(): Promise<readonly { readonly path: string; readonly name: string }[]>
-  /** Closes every key that this source opened, and ends its listing, waiting and watching. */
+  /** Closes every key that this source opened, and ends its listing and watching. */
   close(): Promise<void>
 }
 
@@ -50,7 +33,7 @@ export interface OpenAuthenticatorsOptions {
   readonly random: Random
   /** A path as the system names it, or `udp:HOST:PORT[:LOCALPORT]`; any key on USB when left out. */
   readonly device?: string | undefined
-  /** Ends every listing and waiting of the source. */
+  /** Ends every listing and watching of the source. */
   readonly signal?: AbortSignal | undefined
   readonly timings?: ChannelTimings | undefined
   /** How devices are reached; by default what `device` says. */
@@ -72,21 +55,6 @@ export class Source implements AuthenticatorSource {
 
   async list(signal?: AbortSignal): Promise<Authenticator[]> {
     return this.listUntil(this.eitherSignal(signal))
-  }
-
-  async wait({ signal, onWaiting, patience = defaultPatience }: WaitOptions = {}): Promise<Authenticator[]> {
-    const { clock, device } = this.options
-    const either = this.eitherSignal(signal)
-    const end = clock.now() + patience
-    for (let round = 0; ; round++) {
-      const keys = await this.listUntil(either)
-      if (keys.length > 0) return keys
-      if (device !== undefined) throw new CtapError('key_not_found', `no security key at ${device}`, { device })
-      if (round === 0) onWaiting?.()
-      const left = end - clock.now()
-      if (left <= 0) throw new CtapError('key_not_found', 'no security key was plugged in')
-      await clock.sleep(Math.min(pollPause, left), either).catch(() => throwIfCancelled(either))
-    }
   }
 
   watch(arrivals: Arrivals, signal: AbortSignal): Promise<void> {

@@ -56,8 +56,8 @@ export interface Authenticator {
   /** The next of several assertions (section 6.3), right after {@link getAssertion}. @throws `key_not_allowed` */
   nextAssertion(): Promise<GetAssertionResult>
   /**
-   * Whether the key has one of these credentials, without a touch. False where it can't be told: credentials that
-   * only show themselves to a verified user need `token`.
+   * Whether the key has one of these credentials, without a touch; undefined where the key does not tell. Credentials
+   * that only show themselves to a verified user need `token`.
    */
   hasCredential(
     query: Pick<GetAssertionParameters, 'rpId'> & {
@@ -65,7 +65,7 @@ export interface Authenticator {
       readonly token?: PinUvAuthToken | undefined
     },
     options?: CeremonyOptions,
-  ): Promise<boolean>
+  ): Promise<boolean | undefined>
   /**
    * Blinks until it is touched, and nothing more: how a person picks one of several keys (section 6.9; on a CTAP 2.0
    * key makeCredential with an empty pinUvAuthParam, section 6.1.2 step 1; on a U2F key a registration that is thrown

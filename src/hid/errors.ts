@@ -36,6 +36,7 @@ export const keyErrorCodes = [
   'key_pin_token_expired',
   'key_uv_invalid',
   'key_uv_blocked',
+  'key_uv_unsupported',
   // Anything else that a key says; `status` tells which.
   'key_refused',
 ] as const

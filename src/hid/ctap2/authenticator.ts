@@ -73,7 +73,7 @@ export class Ctap2Authenticator implements Authenticator {
     return getNextAssertion(this.channel)
   }
 
-  hasCredential(query: CredentialQuery, ceremony: CeremonyOptions = {}): Promise<boolean> {
+  hasCredential(query: CredentialQuery, ceremony: CeremonyOptions = {}): Promise<boolean | undefined> {
     const { channel, options } = this.begin(ceremony)
     return hasCredential(channel, query, this.info, options)
   }

@@ -94,19 +94,19 @@ export interface CredentialQuery {
   readonly token?: PinUvAuthToken | undefined
 }
 
-/** Whether the key has one of these credentials, as far as it tells without a touch. */
+/** Whether the key has one of these credentials; undefined where it does not tell without a touch. */
 export async function hasCredential(
   channel: Channel,
   { rpId, credentials, token }: CredentialQuery,
   limits: Limits,
   options: CommandOptions,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const pinUvAuth = token && { pinUvAuthParam: token.authenticate(nothing), pinUvAuthProtocol: token.protocol }
   const question = { rpId, clientDataHash: nothing, pinUvAuth }
   try {
     return (await firstKnown(channel, credentials, question, limits, options)) !== undefined
   } catch (error) {
-    if (isCtapError(error, ...untold)) return false
+    if (isCtapError(error, ...untold)) return undefined
     throw error
   }
 }
