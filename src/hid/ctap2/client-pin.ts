@@ -39,7 +39,7 @@ interface Parameters {
   readonly scope?: TokenScope | undefined
 }
 
-/** The subcommands, by one PIN/UV auth protocol. Each asks for a key agreement of its own: keys may renew their pair. */
+/** The subcommands, by one PIN/UV auth protocol. Each makes a key agreement of its own: keys may renew their pair. */
 export class ClientPin {
   private readonly channel: Channel
   private readonly protocol: PinUvAuthProtocol

@@ -30,7 +30,7 @@ export interface MakeCredentialParameters {
   readonly extensions?: CborMap | undefined
   readonly options?: CtapOptions | undefined
   readonly pinUvAuth?: PinUvAuth | undefined
-  /** How well the credential hides (section 12.1): 1 not at all, 2 unless named or the user is verified, 3 unless verified. */
+  /** How a credential hides (section 12.1): 1 not at all, 2 unless it is named, 3 unless the user is verified. */
   readonly credProtect?: CredProtect | undefined
   /** 1: by the vendor's list of sites, 2: by the platform's (section 6.1). */
   readonly enterpriseAttestation?: number | undefined

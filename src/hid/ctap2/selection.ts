@@ -17,12 +17,12 @@ const nobody: MakeCredentialParameters = {
   pubKeyCredParams: [{ alg: -7 }],
 }
 
-/** What keys answer an empty pinUvAuthParam once they are touched (section 6.1.2 step 1); old ones take it for a wrong one. */
+/** What touched keys answer an empty pinUvAuthParam (section 6.1.2 step 1); some old ones take it for a wrong one. */
 const touched = ['key_pin_invalid', 'key_pin_not_set', 'key_pin_auth_invalid'] as const
 
 /**
- * Blinks until it is touched. Where there is no authenticatorSelection: makeCredential with an empty pinUvAuthParam on a
- * key that can have a PIN, and a credential that nobody keeps on one that can't.
+ * Blinks until it is touched. Where there is no authenticatorSelection: makeCredential with an empty pinUvAuthParam on
+ * a key that can have a PIN, and a credential that nobody keeps on one that can't.
  * @throws {CtapError} `key_denied`, `key_timeout`, `key_cancelled`
  */
 export async function select(channel: Channel, info: AuthenticatorInfo, options: CommandOptions): Promise<void> {

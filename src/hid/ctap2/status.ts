@@ -1,5 +1,6 @@
 // https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-errata-20220621.html
-// Section 8.2, status codes; those that only CTAP 2.0 and its drafts had (0x10, 0x13, 0x16, 0x29, 0x2A, 0x38) are kept, keys still send them.
+// Section 8.2, status codes; those that only CTAP 2.0 and its drafts had (0x10, 0x13, 0x16, 0x29, 0x2A, 0x38) are kept,
+// keys still send them.
 
 import { CtapError, type KeyErrorCode } from '../errors.ts'
 

@@ -18,7 +18,7 @@ const zeros = (length: number) => new Uint8Array(length)
 
 /** The secret of one key agreement. */
 export interface SharedSecret {
-  /** AES-256-CBC without padding; in protocol 2 behind a random IV of 16 bytes. @throws {RangeError} for part of a block */
+  /** AES-256-CBC without padding; in protocol 2 behind an IV of 16 bytes. @throws {RangeError} for part of a block */
   encrypt(plaintext: Uint8Array): Uint8Array
   /** @throws {CtapError} `key_protocol` when `ciphertext` has a length that the key cannot have meant */
   decrypt(ciphertext: Uint8Array): Uint8Array
