@@ -159,19 +159,23 @@ describe('a watch', () => {
     expect([came, codes]).toEqual([2, ['key_unplugged']])
   })
 
-  test('a key that its user closes does not come again', async () => {
+  test('a key that its user closes does not come again, though its use fails then', async () => {
     const hub = new Hub()
-    hub.plugIn(first)
+    const device = hub.plugIn(first)
     const source = openAuthenticators({ clock: hub.clock, random: hub.random, transport: hub })
     const abort = new AbortController()
     hub.beforeLook = look => void (look === 10 && abort.abort())
+    const codes: string[] = []
     let came = 0
-    const onKey = (key: Authenticator) => {
+    const onKey = async (key: Authenticator) => {
       came++
-      void key.close()
+      await key.close()
+      device.unplug()
+      hub.plugIn(first)
+      await key.ping(Uint8Array.of(1)).catch(error => codes.push(error.code))
     }
-    await source.watch({ onKey, onUnusable: () => {} }, abort.signal)
-    expect(came).toBe(1)
+    await source.watch({ onKey: key => void onKey(key), onUnusable: error => codes.push(error.code) }, abort.signal)
+    expect([came, codes]).toEqual([1, ['key_unplugged']])
   })
 
   test('one that has gone before it is open is tried again', async () => {

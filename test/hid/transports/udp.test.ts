@@ -3,9 +3,11 @@ import { once } from 'node:events'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
 import { CtapError } from '../../../src/hid/errors.ts'
+import { openAuthenticators } from '../../../src/hid/index.ts'
 import { ReportQueue } from '../../../src/hid/report-queue.ts'
 import { openUdpDevice, parseUdpAddress } from '../../../src/hid/transports/udp.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
+import { systemRandom } from '../../../src/lib/random.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -135,4 +137,36 @@ test('nobody at the port is noticed, not waited for', async () => {
   closing.push(() => device.close())
   await device.write(report(1))
   await expect(device.read(60_000)).rejects.toMatchObject({ code: 'key_unplugged' })
+})
+
+describe('a named key over UDP that is not there', () => {
+  async function sourceOf(device: string) {
+    const source = openAuthenticators({ device, clock: systemClock, random: systemRandom })
+    closing.push(() => source.close())
+    return source
+  }
+  const refusing = async () => {
+    const spare = await socketOn()
+    closing.splice(closing.length - 1)
+    spare.socket.close()
+    return `udp:127.0.0.1:${spare.port}`
+  }
+
+  test.each<[string, () => Promise<string>]>([
+    ['nobody at the port', refusing],
+    ['nobody of that name', async () => 'udp:no-such-key.invalid:8111'],
+  ])('is not found: %s', async (_, deviceAt) => {
+    const device = await deviceAt()
+    const source = await sourceOf(device)
+    const seen: string[] = []
+    const arrivals = {
+      onKey: () => seen.push('key'),
+      onUnusable: () => seen.push('unusable'),
+      onNone: () => seen.push('none'),
+    }
+    const watching = source.watch(arrivals, new AbortController().signal)
+    await expect(watching).rejects.toMatchObject({ code: 'key_not_found', details: { device } })
+    expect(await source.list()).toEqual([])
+    expect(seen).toEqual([])
+  })
 })
