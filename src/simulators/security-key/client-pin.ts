@@ -48,7 +48,7 @@ export class ClientPin {
     this.reader = reader
     this.protocols = settings.pinUvAuthProtocols.map(number => new PinUvAuthProtocol(number, options.random))
     this.pin = new StoredPin(options.pin === undefined ? undefined : pinHash(utf8(options.pin)))
-    this.mustChange = options.forcePinChange ?? false
+    this.mustChange = settings.profile === 'ctap2.1' && (options.forcePinChange ?? false)
   }
 
   /** Whether the key can have a PIN. */

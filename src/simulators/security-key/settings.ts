@@ -13,6 +13,7 @@ export interface AuthenticatorOptions {
   readonly random: Random
   /** Default: the system's. */
   readonly clock?: Clock | undefined
+  /** Of makeCredential; a U2F registration always has the certificate. Default: `certificate`. */
   readonly attestation?: AttestationForm | undefined
   /** How many credentials fit. Default: no limit. */
   readonly capacity?: number | undefined
@@ -24,13 +25,13 @@ export interface AuthenticatorOptions {
   readonly pin?: string | undefined
   /** In code points. Default: 4. */
   readonly minPinLength?: number | undefined
-  /** Whether the PIN has to be changed before it opens anything. */
+  /** Whether the PIN has to be changed before it opens anything. CTAP 2.1 alone. */
   readonly forcePinChange?: boolean | undefined
-  /** Whether nothing is made or signed without user verification. U2F is off then. */
+  /** Whether nothing is made or signed without user verification; U2F is off then. CTAP 2.1 alone. */
   readonly alwaysUv?: boolean | undefined
-  /** Whether a credential that is not discoverable is made without user verification. Default: true in CTAP 2.1. */
+  /** Whether a credential that is not discoverable is made without user verification. Default: true. CTAP 2.1 alone. */
   readonly makeCredUvNotRqd?: boolean | undefined
-  /** Whether the PIN is for managing the key alone, not for making credentials and signing. */
+  /** Whether the PIN is for managing the key alone, not for making credentials and signing. CTAP 2.1 alone. */
   readonly noMcGaPermissionsWithClientPin?: boolean | undefined
   /** A fingerprint reader, with a finger enrolled. Default: `none`. */
   readonly userVerification?: 'none' | 'fingerprint' | undefined
@@ -76,8 +77,9 @@ export interface RequestLimits {
 }
 
 export function settle(options: AuthenticatorOptions): Settings {
-  const { profile = 'ctap2.1', alwaysUv = false } = options
+  const { profile = 'ctap2.1' } = options
   const isNew = profile === 'ctap2.1'
+  const alwaysUv = isNew && (options.alwaysUv ?? false)
   return {
     profile,
     attestation: options.attestation ?? 'certificate',
@@ -86,7 +88,7 @@ export function settle(options: AuthenticatorOptions): Settings {
     minPinLength: options.minPinLength ?? 4,
     alwaysUv,
     makeCredUvNotRqd: isNew && !alwaysUv && (options.makeCredUvNotRqd ?? true),
-    noMcGaPermissionsWithClientPin: options.noMcGaPermissionsWithClientPin ?? false,
+    noMcGaPermissionsWithClientPin: isNew && (options.noMcGaPermissionsWithClientPin ?? false),
     hasFingerprintReader: options.userVerification === 'fingerprint',
     preferredPlatformUvAttempts: options.preferredPlatformUvAttempts ?? 3,
     algorithms: options.algorithms ?? [-7],

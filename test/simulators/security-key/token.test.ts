@@ -116,6 +116,7 @@ describe('a token is good for what it was asked for', () => {
     raw.protocol = 1
     expect((await raw.makeWith(token)).status).toBe(0x33)
     raw.protocol = 2
+    expect((await raw.makeWith(token, [[9, 1]])).status).toBe(0x33)
     expect((await raw.makeWith(token)).status).toBe(0)
   })
 
