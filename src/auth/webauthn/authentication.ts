@@ -2,9 +2,8 @@ import type { AuthenticationResponseJson, PublicKeyCredentialRequestOptionsJson 
 import type { GetAssertionResult } from '../../hid/index.ts'
 import { toBase64url } from '../../lib/base64url.ts'
 import { type Ceremony, defaultTimeoutMilliseconds, descriptorsOf, sha256 } from './ceremony.ts'
-import type { CeremonyTools } from './client.ts'
 import { clientDataJson } from './client-data.ts'
-import { withTouchedKey } from './keys.ts'
+import { type CeremonyTools, withTouchedKey } from './keys.ts'
 import { verifyRpId } from './rp-id.ts'
 
 /** The authentication ceremony (WebAuthn section 5.1.4.1). */

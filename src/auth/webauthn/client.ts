@@ -4,12 +4,7 @@ import type {
   PublicKeyCredentialRequestOptionsJson,
   RegistrationResponseJson,
 } from '../../contract/webauthn.ts'
-import type { KeyTools } from './keys.ts'
-
-export interface CeremonyTools extends KeyTools {
-  /** The server's, `https://accounts.example.org`. */
-  readonly origin: string
-}
+import type { CeremonyTools } from './keys.ts'
 
 /** A WebAuthn client for security keys: what a browser is on the web. */
 export interface WebAuthnClient {

@@ -20,6 +20,9 @@ export interface AttemptTools<T> {
   say(error: CtapError): void
 }
 
+/** CTAP 2.1 and later. FIDO_2_1_PRE is a draft. */
+const speaksBeforeTouch = /^FIDO_2_[1-9]\d*$/
+
 /** What a key came to before its PIN was needed: the result, or a touch by which a person chose it. */
 export type FirstStage<T> = { readonly value: T } | { readonly selectedByTouch: boolean }
 
@@ -46,14 +49,18 @@ export class KeyAttempt<T> {
     const { key, tools } = this
     const { ceremony, interaction } = tools
     const need = ceremony.needOf(key)
-    const pin = (await interaction.pinSource()) !== 'nowhere'
     let isKnown = false
     let isDemanded = false
     let blocked: CtapError | undefined
     for (let misses = 0; ; ) {
       let means: VerificationMeans
       try {
-        means = verificationMeans(key, need, { pin, builtIn: !blocked }, isDemanded)
+        const sources = { pin: true, builtIn: !blocked }
+        means = verificationMeans(key, need, sources, isDemanded)
+        // Only now: to look for a PIN may read a file, or a line of stdin.
+        if (means === 'pin' && (await interaction.pinSource()) === 'nowhere') {
+          means = verificationMeans(key, need, { ...sources, pin: false }, isDemanded)
+        }
       } catch (error) {
         throw blocked ?? error
       }
@@ -110,7 +117,8 @@ export class KeyAttempt<T> {
     const { ceremony, options, isAlone } = this.tools
     const { rpId, allowList } = ceremony
     if (allowList.length === 0 || key.protocol === 'u2f') return
-    if (means === 'none' && key.info.versions.includes('FIDO_2_1') && (await isAlone())) return
+    if (means === 'none' && key.info.versions.some(version => speaksBeforeTouch.test(version)) && (await isAlone()))
+      return
     const silent = { ...options, onTouchNeeded: undefined }
     if ((await key.hasCredential({ rpId, credentials: allowList }, silent)) !== false) return
     throw new CtapError('key_no_credentials', 'the key has none of these credentials', { device: key.name })

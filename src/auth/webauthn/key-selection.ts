@@ -167,7 +167,7 @@ export class KeySelection<T> implements Arrivals {
   }
 
   private takeFailure(key: Authenticator, error: unknown): void {
-    const { interaction } = this.options
+    const { interaction, screen } = this.options
     const isSelected = this.selected?.key === key
     if (isCtapError(error, 'key_unplugged')) {
       void key.close()
@@ -177,6 +177,8 @@ export class KeySelection<T> implements Arrivals {
         this.present.delete(key.path)
         this.pulledOut = key.name
         if (isSelected) this.enterAgain()
+        // While nothing else is waited for, the wait for it says so.
+        if (this.contenders.size > 1) screen.aside(() => interaction.keyPassedOver(error, key.name))
         return
       }
     }

@@ -14,6 +14,11 @@ export interface KeyTools {
   openAuthenticators(): AuthenticatorSource | Promise<AuthenticatorSource>
 }
 
+export interface CeremonyTools extends KeyTools {
+  /** The server's, `https://accounts.example.org`. */
+  readonly origin: string
+}
+
 const outOfTime = (isAsking: boolean) =>
   isAsking
     ? new CtapError('key_timeout', 'no security key was touched in time')

@@ -55,7 +55,7 @@ const enWords = {
   'code.sent': 'A code is on its way to {{destination}}.',
   'code.resend_later': 'Another code can be sent {{when}}.',
   'refused.remaining': 'You can try again, also in another way: {{methods}}.',
-  'key.plug_in': 'Plug in your security key, if it is not plugged in yet, and touch it when it blinks.',
+  'key.plug_in': 'Plug in your security key if it is not in yet, and touch it when it blinks.',
   'key.plug_in_again': 'The security key “{{key}}” was unplugged. Plug it in again …',
   'key.touch': 'Your security keys blink: touch the one to use …',
   'key.touch_named': 'The security key “{{key}}” blinks: touch it …',

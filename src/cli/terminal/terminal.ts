@@ -124,7 +124,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     waiting(text) {
       if (quiet) return noWait
       if (interactive) return showWait(text, promptOutput)
-      write(text)
+      writeOn(words, text)
       return noWait
     },
   }

@@ -1,4 +1,4 @@
-import type { CeremonyTools } from '../../../src/auth/webauthn/client.ts'
+import type { CeremonyTools } from '../../../src/auth/webauthn/keys.ts'
 import type {
   Arrivals,
   Authenticator,

@@ -160,6 +160,14 @@ describe('the PIN that a script supplies', () => {
     expect(key.calls).toEqual(['verifyUser by PIN'])
   })
 
+  it('is not looked for where no PIN is needed', async () => {
+    const tools = toolsOf(new FakeUsb(new FakeKey({ options: { clientPin: false }, touched: true })))
+    tools.interaction.pinSource = () => Promise.reject(new Error('a line of stdin is gone'))
+    await register(creation(), tools)
+    const discouraged = request([1], { userVerification: 'discouraged' })
+    await authenticate(discouraged, { ...tools, openAuthenticators: () => new FakeUsb(keyWithPin()) })
+  })
+
   it('is missed where it is required, and done without where it is preferred and the key agrees', async () => {
     const tools = () => {
       const each = toolsOf(new FakeUsb(keyWithPin()))

@@ -182,6 +182,20 @@ describe('a key that is pulled out while it blinks', () => {
     expect(second.made).toHaveLength(1)
   })
 
+  it('is told by name while another blinks', async () => {
+    const [first, second] = [new FakeKey({ name: 'first' }), new FakeKey({ name: 'second' })]
+    const usb = new FakeUsb(first, second)
+    const tools = toolsOf(usb)
+    const made = register(creation(), tools)
+    await first.blinks()
+    await second.blinks()
+    usb.pullOut(first)
+    await until('the word', () => tools.interaction.log.includes('passed over first: key_unplugged') || undefined)
+    expect(tools.interaction.log.at(-1)).toBe('key waits: touch second')
+    second.touch()
+    await made
+  })
+
   it('ends it for a script', async () => {
     const key = new FakeKey()
     const usb = new FakeUsb(key)
