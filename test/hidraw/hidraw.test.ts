@@ -103,15 +103,68 @@ describe.each(['uhid', 'usb'] as const)('a key on %s', bus => {
   })
 })
 
+describe.each(['uhid', 'usb'] as const)('a key of long ago on %s', bus => {
+  it('speaks U2F alone, is bound and proves who the person is', () => {
+    const { runs } = outcomeOf(bus, 'speaks U2F alone')
+    expect(runs.map(ended)).toEqual([
+      [0, 'done'],
+      [0, 'done'],
+    ])
+    for (const run of runs) {
+      const [init, ...rest] = messagesOf(run)?.flat() ?? []
+      expect(init).toBe('INIT')
+      expect(new Set(rest)).toEqual(new Set(['MSG']))
+    }
+  })
+})
+
+describe.each(['uhid', 'usb'] as const)('a key with a PIN on %s', bus => {
+  it('is bound in five messages, refuses a wrong PIN, and by itself is enough to log in', () => {
+    const { runs } = outcomeOf(bus, 'has a PIN')
+    expect(runs.map(ended)).toEqual([
+      [0, 'done'],
+      [4, 'key_pin_invalid'],
+      [0, 'done'],
+      [0, 'done'],
+    ])
+    expect(messagesOf(runs[0])).toEqual([['INIT', 'getInfo', 'clientPIN', 'clientPIN', 'makeCredential']])
+    expect(messagesOf(runs[2])?.flat().slice(-3)).toEqual(['clientPIN', 'clientPIN', 'getAssertion'])
+    expect(runs[3]?.sequence).toEqual(['touch', 'result'])
+    const said = JSON.stringify(runs.map(({ last, stderr }) => [last, stderr]))
+    expect(said).not.toMatch(/13571357|24682468/)
+  })
+})
+
+describe('a key on uhid', () => {
+  it('takes no PIN after three wrong ones, until it is plugged in anew', () => {
+    const { runs } = outcomeOf('uhid', 'takes no more PINs')
+    expect(runs.map(ended)).toEqual([
+      [4, 'key_pin_invalid'],
+      [4, 'key_pin_invalid'],
+      [4, 'key_pin_auth_blocked'],
+      [4, 'key_pin_auth_blocked'],
+      [0, 'done'],
+    ])
+  })
+
+  it('may speak CTAP 2.0', () => {
+    expect(outcomeOf('uhid', 'speaks CTAP 2.0').runs.map(ended)).toEqual([
+      [0, 'done'],
+      [0, 'done'],
+    ])
+  })
+})
+
 describe('two keys at once', () => {
   it('both blink, the touched one wins, the other is told to stop', () => {
     const { runs, seen } = outcomeOf('uhid', 'is one of two')
     expect(runs.map(ended)).toEqual([[0, 'done']])
     expect(messagesOf(runs[0])).toEqual([
-      ['INIT', 'getInfo', 'getAssertion', 'CANCEL'],
-      ['INIT', 'getInfo', 'getAssertion'],
+      // Each is asked first, without a touch, whether it is bound.
+      ['INIT', 'getInfo', 'getAssertion', 'getAssertion', 'CANCEL'],
+      ['INIT', 'getInfo', 'getAssertion', 'getAssertion'],
     ])
-    expect(seen).toEqual({ used: [true, true] })
+    expect(seen).toEqual({ used: [true] })
   })
 })
 
@@ -121,7 +174,7 @@ describe('a key that is not the user’s to open', () => {
     const [refused] = runs
     expect(refused?.reports).toEqual([])
     expect(refused?.last.next).toContain(
-      'KERNEL=="hidraw*", SUBSYSTEM=="hidraw", ATTRS{idVendor}=="1209", ATTRS{idProduct}=="0001", ' +
+      'KERNEL=="hidraw*", SUBSYSTEM=="hidraw", ENV{ID_SECURITY_TOKEN}=="1", ' +
         'MODE="0660", GROUP="plugdev", TAG+="uaccess"',
     )
     expect(seen).toEqual({ mode: '660', isOfPlugdev: true })

@@ -7,6 +7,8 @@ export type Bus = 'uhid' | 'usb'
 
 /** A report, in hexadecimal, as the key's end of the wire saw it. */
 export interface Report {
+  /** When, in milliseconds since the Unix epoch: for people who look for what took so long. */
+  readonly at: number
   readonly direction: 'to key' | 'from key'
   readonly hex: string
 }

@@ -1,13 +1,25 @@
-import { systemClock } from '../../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../../src/lib/clock.ts'
 import { systemRandom } from '../../../src/lib/random.ts'
 import {
+  type AuthenticatorOptions,
   SecurityKeyDevice,
   SoftwareAuthenticator,
   type TouchBehaviour,
 } from '../../../src/simulators/security-key/index.ts'
-import { until } from '../../support/until.ts'
 import type { Report } from '../records.ts'
-import type { PluggedIn, Port } from './port.ts'
+import { type Plug, type PluggedIn, type Port, until } from './port.ts'
+
+/** What sets a key apart from an ordinary one. */
+export type Kind = Pick<AuthenticatorOptions, 'profile' | 'pin'>
+
+/**
+ * A key gives up on a message whose packets are half a second apart, and a machine in software may be slower than that:
+ * to the key, four seconds are one.
+ */
+const slowClock: Clock = {
+  now: () => systemClock.now() / 4,
+  sleep: (milliseconds, signal) => systemClock.sleep(milliseconds * 4, signal),
+}
 
 let serials = 0
 
@@ -18,14 +30,16 @@ export class Key {
   private readonly port: Port
   private readonly product: string
   private readonly serial = `SN${String(++serials).padStart(4, '0')}`
+  private readonly authenticator: SoftwareAuthenticator
   private readonly device: SecurityKeyDevice
   private pluggedIn: PluggedIn | undefined
 
-  constructor(port: Port, product: string) {
+  constructor(port: Port, product: string, kind: Kind = {}) {
     this.port = port
     this.product = product
-    const authenticator = new SoftwareAuthenticator({ random: systemRandom })
-    this.device = new SecurityKeyDevice(authenticator, { clock: systemClock, random: systemRandom, touch: 'automatic' })
+    const surroundings = { clock: slowClock, random: systemRandom }
+    this.authenticator = new SoftwareAuthenticator({ ...surroundings, ...kind })
+    this.device = new SecurityKeyDevice(this.authenticator, { ...surroundings, touch: 'automatic' })
   }
 
   /** The hidraw node; empty while it is out. */
@@ -37,12 +51,17 @@ export class Key {
   async plugIn(): Promise<void> {
     if (this.pluggedIn) return
     const { port, device, product, serial } = this
-    this.pluggedIn = await port({ device, product, serial, onReport: report => this.reports.push(report) })
+    const onReport: Plug['onReport'] = (direction, report) => {
+      this.reports.push({ at: Date.now(), direction, hex: Buffer.from(report).toString('hex') })
+    }
+    this.pluggedIn = await port({ device, product, serial, onReport })
   }
 
   async unplug(): Promise<void> {
-    await this.pluggedIn?.unplug()
+    if (!this.pluggedIn) return
+    await this.pluggedIn.unplug()
     this.pluggedIn = undefined
+    this.authenticator.powerCycle()
   }
 
   /** What the person does when it blinks next, and from then on. */
@@ -58,10 +77,5 @@ export class Key {
 
   blinks(): Promise<true> {
     return until('the blinking of the key', () => this.device.sensor.isAwaited || undefined)
-  }
-
-  /** How often CANCEL came. */
-  get cancellations(): number {
-    return this.device.received.cancel ?? 0
   }
 }

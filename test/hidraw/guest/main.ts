@@ -4,7 +4,8 @@ import { appendFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { startEphemeral } from '../../support/ephemeral-server.ts'
 import { endOfRecords, type Outcome, type ScenarioRecord } from '../records.ts'
-import { type Scenario, scenarios } from './scenarios.ts'
+import type { Scenario } from './scenario.ts'
+import { scenarios } from './scenarios.ts'
 import { Workbench } from './workbench.ts'
 
 const [, , records = '', udev = ''] = process.argv

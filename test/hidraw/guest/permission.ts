@@ -15,9 +15,9 @@ import {
 import { dirname, join } from 'node:path'
 import { hufuExecutable } from '../../support/hufu.ts'
 import type { Person } from '../../support/person.ts'
-import { until } from '../../support/until.ts'
 import type { Outcome, RecordedRun } from '../records.ts'
 import type { Key } from './key.ts'
+import { until } from './port.ts'
 
 /** A user and a group. */
 export interface Credentials {

@@ -2,8 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { SecurityKeyDevice } from '../../../src/simulators/security-key/index.ts'
-import { until } from '../../support/until.ts'
+import { until as untilUsual } from '../../support/until.ts'
 import type { Report } from '../records.ts'
+
+/** How long to wait for anything, in milliseconds: a machine in software on a busy one may take a minute for a second. */
+export const patience = 60_000
+
+/** As the `until` of the tests, with more patience. */
+export const until: typeof untilUsual = (what, look) => untilUsual(what, look, patience)
 
 /** A key that the kernel knows of. */
 export interface PluggedIn {
@@ -18,7 +24,7 @@ export interface Plug {
   readonly product: string
   readonly serial: string
   /** Told every report, in its order. */
-  readonly onReport: (report: Report) => void
+  readonly onReport: (direction: Report['direction'], report: Uint8Array) => void
 }
 
 /** Where a key is plugged in. */

@@ -1,16 +1,9 @@
-import type { Bus, Outcome } from '../records.ts'
 import { permission } from './permission.ts'
-import { driverOf } from './port.ts'
-import type { Workbench } from './workbench.ts'
-
-export interface Scenario {
-  readonly name: string
-  readonly buses: readonly Bus[]
-  run(bench: Workbench): Promise<Outcome>
-}
+import { driverOf, patience } from './port.ts'
+import { type Scenario, stepUpByKey } from './scenario.ts'
+import { olderKey, pinned, stubborn, u2fKey } from './scenarios-of-kinds.ts'
 
 const both = ['uhid', 'usb'] as const
-const stepUpByKey = ['recovery-codes', '--verify', 'webauthn']
 
 const registers: Scenario = {
   name: 'registers',
@@ -81,7 +74,7 @@ const interrupted: Scenario = {
     key.touch = 'never'
     const stopped = await bench.during(person, stepUpByKey, async running => {
       await key.blinks()
-      await running.seen('touch')
+      await running.seen('touch', patience)
       running.kill('SIGINT')
     })
     key.touch = 'automatic'
@@ -97,7 +90,7 @@ const pulledOut: Scenario = {
     key.touch = 'never'
     const without = await bench.during(person, stepUpByKey, async running => {
       await key.blinks()
-      await running.seen('touch')
+      await running.seen('touch', patience)
       await key.unplug()
     })
     key.touch = 'automatic'
@@ -113,14 +106,13 @@ const late: Scenario = {
     const { person, key } = await bench.owner()
     await key.unplug()
     const run = await bench.during(person, stepUpByKey, async running => {
-      await running.said(/security key/)
+      await running.said(/security key/, patience)
       await key.plugIn()
     })
     return { runs: [run] }
   },
 }
 
-/** The last of its bus: the person has a second key afterwards. */
 const oneOfTwo: Scenario = {
   name: 'is one of two',
   buses: ['uhid'],
@@ -136,7 +128,7 @@ const oneOfTwo: Scenario = {
       await key.blinks()
       await second.touchOnceItBlinks()
     })
-    return { runs: [run], seen: { used: await bench.usedKeys(person) } }
+    return { runs: [run], seen: { used: (await bench.usedKeys(person)).slice(-1) } }
   },
 }
 
@@ -159,6 +151,10 @@ export const scenarios: readonly Scenario[] = [
   interrupted,
   pulledOut,
   late,
-  forbidden,
   oneOfTwo,
+  pinned,
+  stubborn,
+  u2fKey,
+  olderKey,
+  forbidden,
 ]

@@ -40,7 +40,7 @@ export async function uhidPort({ device, product, serial, onReport }: Plug): Pro
   let isIn = true
   const emit = (report: Uint8Array) => {
     if (!isIn) return
-    onReport({ direction: 'from key', hex: Buffer.from(report).toString('hex') })
+    onReport('from key', report)
     const bytes = eventOf(event.input2)
     bytes.writeUInt16LE(report.length, 4)
     bytes.set(report, 6)
@@ -50,7 +50,7 @@ export async function uhidPort({ device, product, serial, onReport }: Plug): Pro
     const type = bytes.readUInt32LE()
     if (type === event.output) {
       const written = bytes.subarray(4, 4 + bytes.readUInt16LE(outputSizeAt))
-      onReport({ direction: 'to key', hex: written.toString('hex') })
+      onReport('to key', written)
       // As usbhid does: report id 0 stands for "no ids", and does not go over the wire.
       device.receive(new Uint8Array(written[0] === 0 ? written.subarray(1) : written), emit)
     } else if (type === event.getReport) {

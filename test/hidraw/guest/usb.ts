@@ -3,8 +3,7 @@
 
 import { closeSync, constants, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '../../support/until.ts'
-import { hidrawAppeared, hidrawVanished, type Plug, type PluggedIn, readRecords } from './port.ts'
+import { hidrawAppeared, hidrawVanished, type Plug, type PluggedIn, readRecords, until } from './port.ts'
 import { fidoReportDescriptor, productId, vendorId } from './report-descriptor.ts'
 
 const gadget = '/sys/kernel/config/usb_gadget/security-key'
@@ -69,12 +68,12 @@ export async function usbPort({ device, product, serial, onReport }: Plug): Prom
     isSending = false
   }
   const emit = (report: Uint8Array) => {
-    onReport({ direction: 'from key', hex: Buffer.from(report).toString('hex') })
+    onReport('from key', report)
     waiting.push(report)
     void send()
   }
   const stopReading = readRecords(node, reportLength, bytes => {
-    onReport({ direction: 'to key', hex: bytes.toString('hex') })
+    onReport('to key', bytes)
     device.receive(new Uint8Array(bytes), emit)
   })
   return {

@@ -3,7 +3,7 @@ import type { EphemeralServer } from '../../support/ephemeral-server.ts'
 import type { HufuOptions, RunningHufu } from '../../support/hufu.ts'
 import { Person } from '../../support/person.ts'
 import type { Bus, RecordedRun } from '../records.ts'
-import { Key } from './key.ts'
+import { Key, type Kind } from './key.ts'
 import type { Port } from './port.ts'
 import { uhidPort } from './uhid.ts'
 import { usbPort } from './usb.ts'
@@ -34,8 +34,8 @@ export class Workbench {
   }
 
   /** A new key, plugged in. */
-  async key(product: string): Promise<Key> {
-    const key = new Key(ports[this.bus], product)
+  async key(product: string, kind?: Kind): Promise<Key> {
+    const key = new Key(ports[this.bus], product, kind)
     this.keys.push(key)
     await key.plugIn()
     return key
@@ -57,8 +57,8 @@ export class Workbench {
   }
 
   /** Binds the key that is plugged in. @throws {Error} when that fails: what follows would prove nothing */
-  async bind(person: Person): Promise<RecordedRun> {
-    const run = await this.run(person, ['bind', 'webauthn', '--verify', 'password'])
+  async bind(person: Person, options: HufuOptions = {}): Promise<RecordedRun> {
+    const run = await this.run(person, ['bind', 'webauthn', '--verify', 'password'], options)
     if (run.exitCode !== 0) throw new Error(`the key could not be bound: ${run.stderr}`)
     return run
   }
@@ -85,7 +85,12 @@ export class Workbench {
   ): Promise<RecordedRun> {
     const before = this.keys.map(({ reports }) => reports.length)
     const running = person.start(args, options)
-    await act(running)
+    try {
+      await act(running)
+    } catch (error) {
+      running.kill('SIGKILL')
+      throw error
+    }
     const { exitCode, sequence, last, stdout, stderr } = await running.finished
     person.verifyNothingTold({ stdout, stderr })
     const reports = this.keys.map((key, index) => key.reports.slice(before[index]))
