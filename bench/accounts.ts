@@ -1,4 +1,7 @@
+import { createECDH, createPrivateKey, type KeyObject } from 'node:crypto'
 import pino from 'pino'
+import { toBase64url } from '../src/lib/base64url.ts'
+import { encodeCbor } from '../src/lib/cbor.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { systemRandom } from '../src/lib/random.ts'
 import { openServices } from '../src/server/app.ts'
@@ -12,6 +15,8 @@ export interface BenchAccount {
   readonly sessionSecret: string
   /** The 20 bytes of its authenticator app. */
   readonly totpSecret: Uint8Array
+  /** ES256, of its security key. */
+  readonly privateKey: KeyObject
 }
 
 export interface BenchAccounts {
@@ -20,9 +25,25 @@ export interface BenchAccounts {
   readonly passwordHash: string
 }
 
+/** An ES256 key pair, the public key as COSE (RFC 9053 section 7.1.1). */
+function makeKey(): { privateKey: KeyObject; publicKey: Uint8Array } {
+  const pair = createECDH('prime256v1')
+  const point = new Uint8Array(pair.generateKeys())
+  const [x, y] = [point.slice(1, 33), point.slice(33)]
+  const jwk = { kty: 'EC', crv: 'P-256', x: toBase64url(x), y: toBase64url(y), d: pair.getPrivateKey('base64url') }
+  const members: [number, number | Uint8Array][] = [
+    [1, 2],
+    [3, -7],
+    [-1, 1],
+    [-2, x],
+    [-3, y],
+  ]
+  return { privateKey: createPrivateKey({ key: jwk, format: 'jwk' }), publicKey: encodeCbor(new Map(members)) }
+}
+
 const password = 'correct horse battery staple'
 
-/** Adds `count` accounts, each with a password, an address, an authenticator app and a session. */
+/** Adds `count` accounts, each with a password, an address, an authenticator app, a security key and a session. */
 export async function addAccounts(databasePath: string, count: number): Promise<BenchAccounts> {
   const config = loadConfig({ database: `sqlite:${databasePath}` }, {})
   const logger = pino({ level: 'silent' })
@@ -65,9 +86,25 @@ export async function addAccounts(databasePath: string, count: number): Promise<
         bound_at: now,
         used_at: null,
       })
+      const { privateKey, publicKey } = makeKey()
+      await queries.authenticators.insertCredential({
+        id: newId(systemRandom),
+        account_id: account.id,
+        credential_id: toBase64url(systemRandom.bytes(32)),
+        name: 'Security key 1',
+        public_key: publicKey,
+        algorithm: -7,
+        sign_count: 0,
+        aaguid: '00000000-0000-0000-0000-000000000000',
+        transports: 'usb',
+        backup_eligible: 0,
+        backup_state: 0,
+        bound_at: now,
+        used_at: null,
+      })
       const caller = { source: 'bench', client: 'bench', locale: 'en' } as const
       const session = await openSession(domain, queries, account, ['password'], caller)
-      accounts.push({ username, sessionSecret: session.session_secret, totpSecret })
+      accounts.push({ username, sessionSecret: session.session_secret, totpSecret, privateKey })
     }
   })
   await close()

@@ -15,6 +15,10 @@ export const withFolder = async <T>(work: (folder: string) => Promise<T>): Promi
 
 export interface BenchServer extends BenchAccounts {
   readonly url: string
+  /** The origin that people and keys see. */
+  readonly origin: string
+  /** The file of its database. */
+  readonly database: string
   readonly server: Server
 }
 
@@ -27,7 +31,8 @@ export const withHufud = <T>(count: number, work: (server: BenchServer) => Promi
     const accounts = await addAccounts(database, count)
     const server = await startHufud(['--config', config, '--database', `sqlite:${database}`, '--port', '0'])
     try {
-      return await work({ ...accounts, server, url: String(server.listening.address) })
+      const { address, url } = server.listening
+      return await work({ ...accounts, server, database, url: String(address), origin: String(url) })
     } finally {
       await server.stop()
     }

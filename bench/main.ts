@@ -1,7 +1,10 @@
 // Prints one JSON document with the figures of docs/benchmarks.md. Arguments: names of figures; none: all.
 import { availableParallelism } from 'node:os'
-import { assertionRate } from './figures/assertions.ts'
+import { assertionRate, simpleWebAuthnRatio } from './figures/assertions.ts'
+import { clientCeremonies } from './figures/ceremonies.ts'
 import { phoneChanges } from './figures/changes.ts'
+import { hostileBodyTime } from './figures/hostile-bodies.ts'
+import { keyStepUps } from './figures/key-step-ups.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
 import { serverStart, statusTime, versionTime } from './figures/programs.ts'
 import { overviewReads } from './figures/reads.ts'
@@ -12,8 +15,12 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   status: statusTime,
   password_step_ups: passwordStepUps,
   assertions: assertionRate,
+  hostile_bodies: hostileBodyTime,
+  assertions_simplewebauthn: simpleWebAuthnRatio,
+  client_ceremonies: clientCeremonies,
   overview_reads: overviewReads,
   phone_changes: phoneChanges,
+  key_step_ups: keyStepUps,
   server_start: serverStart,
   reads_during_logins: readsDuringLogins,
 }

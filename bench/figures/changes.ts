@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { generateSync } from 'otplib'
 import { addAccounts, type BenchAccount } from '../accounts.ts'
+import { commitsIn, openCommitter } from '../commits.ts'
 import { type Connection, call, openConnection, requestBytes } from '../http-connection.ts'
 import { withFolder } from '../hufud.ts'
 import { compare, type Figure, ratePerSecond, round } from '../measure.ts'
@@ -46,31 +46,6 @@ async function changePhone(lane: Lane, account: BenchAccount, use: number, phone
   }
 }
 
-/** The commits that a SQLite write-ahead log holds: frames of its current salt that say how large the database is. */
-function commitsIn(log: Buffer): number {
-  if (log.length < 32) return 0
-  const frame = 24 + log.readUInt32BE(8)
-  let commits = 0
-  for (let at = 32; at + frame <= log.length; at += frame) {
-    if (log.compare(log, 16, 24, at + 8, at + 16) !== 0) break
-    if (log.readUInt32BE(at + 4) !== 0) commits += 1
-  }
-  return commits
-}
-
-/** One row per commit, as durable as hufud's. */
-function openCommitter(folder: string) {
-  const database = new Database(join(folder, 'bare.db'))
-  database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = FULL')
-  database.exec('create table if not exists rows (id integer primary key, value text)')
-  const insert = database.prepare('insert into rows (value) values (?)')
-  return {
-    rate: () => ratePerSecond(roundMilliseconds, 1, async () => insert.run('x'.repeat(100)).changes),
-    close: () => database.close(),
-  }
-}
-
 export const phoneChanges = (): Promise<Figure> =>
   withFolder(async folder => {
     const server = await startHufud(['--ephemeral'], { TMPDIR: folder })
@@ -100,7 +75,11 @@ export const phoneChanges = (): Promise<Figure> =>
       await flow(0)
       await new Promise(resolve => setTimeout(resolve, 200))
       const commits = commitsIn(readFileSync(`${database}-wal`)) - before
-      const compared = await compare(rounds, () => ratePerSecond(roundMilliseconds, width, flow), committer.rate)
+      const compared = await compare(
+        rounds,
+        () => ratePerSecond(roundMilliseconds, width, flow),
+        () => committer.rate(roundMilliseconds),
+      )
       return {
         name: 'phone_changes',
         what: 'phone numbers changed per second (TOTP, code, confirmation) over durable commits per second',

@@ -43,7 +43,7 @@ export class StepUp {
       try {
         return await this.answer(challenge)
       } catch (error) {
-        if (!isApiError(error, 'challenge_expired') || !interaction.canRetry) throw error
+        if (!isApiError(error, 'challenge_expired', 'webauthn_challenge_expired') || !interaction.canRetry) throw error
         interaction.refused(error, challenge.methods)
       }
     }

@@ -7,6 +7,7 @@ export interface AnswerOptions {
   readonly newPasswordFile?: string | undefined
   readonly codeFile?: string | undefined
   readonly pinFile?: string | undefined
+  readonly newPinFile?: string | undefined
   readonly codeCommand?: string | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
@@ -102,6 +103,7 @@ export function scriptedAnswers(options: AnswerOptions): Answers {
     password: fileOr(options.passwordFile, env.HUFU_PASSWORD),
     newPassword: fileOr(options.newPasswordFile, env.HUFU_NEW_PASSWORD),
     pin: fileOr(options.pinFile, env.HUFU_PIN),
+    newPin: fileOr(options.newPinFile, env.HUFU_NEW_PIN),
     async code(request) {
       const code = await nextCode()
       if (code !== undefined || options.codeCommand === undefined) return code

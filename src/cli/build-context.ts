@@ -95,11 +95,14 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
         origin,
         interaction,
         clock,
+        isKeyNamed: globals.device !== undefined,
         openAuthenticators: () => openAuthenticators({ device: globals.device, clock, random }),
       })
     })()
     return webauthnClient
   }
+  const openKeys = async (device: string | undefined) =>
+    (await import('../hid/index.ts')).openAuthenticators({ device, clock, random, signal })
   const webauthn: WebAuthnClient = {
     create: async options => (await loadWebAuthn()).create(options),
     get: async options => (await loadWebAuthn()).get(options),
@@ -117,6 +120,8 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
     api,
     stepUp,
     webauthn,
+    device: globals.device,
+    openAuthenticators: openKeys,
     profile,
     clock,
     random,

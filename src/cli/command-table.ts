@@ -42,11 +42,23 @@ const unbind = (item: 'phone' | 'email' | 'totp' | 'wechat'): CommandSpec => ({
   run: async context => (await import('../commands/unbind.ts')).run(context, { item }),
 })
 
+const keyArgument: ArgumentSpec = { name: 'key', help: 'help.argument.key_path' }
+
+const pin = (verb: 'set' | 'change'): CommandSpec => ({
+  path: `key pin ${verb}`,
+  help: `help.key.pin.${verb}`,
+  arguments: [keyArgument],
+  needs: 'nothing',
+  run: async (context, given) => (await import('../commands/key/pin.ts'))[verb](context, { path: given.arguments.key }),
+})
+
 /** Commands that only group others. */
 export const groups: Readonly<Record<string, MessageKey>> = {
   bind: 'help.bind',
   unbind: 'help.unbind',
   sessions: 'help.sessions',
+  key: 'help.key',
+  'key pin': 'help.key.pin',
 }
 
 export const commands: readonly CommandSpec[] = [
@@ -166,6 +178,48 @@ export const commands: readonly CommandSpec[] = [
         limit: text(given.options.limit),
         before: text(given.options.before),
       }),
+  },
+  {
+    path: 'key list',
+    help: 'help.key.list',
+    needs: 'nothing',
+    run: async context => (await import('../commands/key/list.ts')).run(context),
+  },
+  {
+    path: 'key info',
+    help: 'help.key.info',
+    arguments: [keyArgument],
+    needs: 'nothing',
+    run: async (context, given) =>
+      (await import('../commands/key/info.ts')).run(context, { path: given.arguments.key }),
+  },
+  {
+    path: 'key wink',
+    help: 'help.key.wink',
+    arguments: [keyArgument],
+    needs: 'nothing',
+    run: async (context, given) =>
+      (await import('../commands/key/wink.ts')).run(context, { path: given.arguments.key }),
+  },
+  pin('set'),
+  pin('change'),
+  {
+    path: 'key reset',
+    help: 'help.key.reset',
+    arguments: [keyArgument],
+    options: [{ flags: '--confirm <word>', help: 'help.option.confirm' }],
+    needs: 'nothing',
+    run: async (context, given) =>
+      (await import('../commands/key/reset.ts')).run(context, {
+        path: given.arguments.key,
+        confirm: text(given.options.confirm),
+      }),
+  },
+  {
+    path: 'doctor',
+    help: 'help.doctor',
+    needs: 'nothing',
+    run: async context => (await import('../commands/doctor.ts')).run(context),
   },
   {
     path: 'demo',

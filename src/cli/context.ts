@@ -4,6 +4,7 @@ import type { CodeRequest, Interaction } from '../auth/interaction.ts'
 import type { StepUp } from '../auth/step-up.ts'
 import type { WebAuthnClient } from '../auth/webauthn/client.ts'
 import type { VerificationMethod } from '../contract/schemas.ts'
+import type { AuthenticatorSource } from '../hid/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { MessageKey, MessageValues } from './messages/catalogue.ts'
@@ -40,9 +41,13 @@ export interface Terminal {
   t(key: MessageKey, values?: MessageValues): string
   /** A result: shown even with `-q`. */
   say(text: string): void
+  /** As `say`, but no line is broken: it is there to be copied. */
+  sayWhole(text: string): void
   /** What helps on the way to it: not shown with `-q`. */
   note(text: string): void
   warn(text: string): void
+  /** As `warn`, unbroken. */
+  warnWhole(text: string): void
   paint(style: Style, text: string): string
   /** Rows in columns under `titles`; one line per cell where the screen is too narrow for that. */
   table(titles: readonly string[], rows: readonly (readonly Cell[])[]): Promise<void>
@@ -52,7 +57,8 @@ export interface Terminal {
   result(members: Readonly<Record<string, unknown>>): void
   select<T>(question: string, choices: readonly Choice<T>[], preselected?: T): Promise<T>
   text(question: string, options?: { validate?: (text: string) => true | string; preset?: string }): Promise<string>
-  secret(question: string): Promise<string>
+  /** A prompt for a secret. Taken away when `stop` aborts; then its reason is thrown. */
+  secret(question: string, stop?: AbortSignal): Promise<string>
   confirm(question: string, preselected: boolean): Promise<boolean>
   waiting(text: string): Waiting
   /**
@@ -72,6 +78,16 @@ export interface Input {
   phoneNumber(given: string | undefined): Promise<string>
   emailAddress(given: string | undefined): Promise<string>
   keyName(given: string | undefined): Promise<string | undefined>
+  /** The PIN that a security key has now. */
+  pin(): Promise<string>
+  /**
+   * The PIN that a security key is to have, asked twice. `shortest` is in characters; where the key has none yet
+   * (`isFirst`), what supplies a PIN supplies this one, too.
+   * @throws {CommandError} `key_pin_length` when a script supplies one that no such key takes
+   */
+  newPin(wanted: { readonly shortest: number; readonly isFirst: boolean }): Promise<string>
+  /** Has the person type `word` before something is lost for good; `given` is what a script confirmed. */
+  confirmation(word: string, question: string, given: string | undefined): Promise<void>
   /** The secret of an enrolment link, from the file that `--link-file` names. */
   linkSecret(file: string): Promise<string>
 }
@@ -84,6 +100,7 @@ export interface Answers {
   code(request: CodeRequest): Promise<string | undefined>
   recoveryCode(): Promise<string | undefined>
   pin(): Promise<string | undefined>
+  newPin(): Promise<string | undefined>
 }
 
 export interface SessionProfile {
@@ -143,6 +160,10 @@ export interface Context {
   readonly api: ApiClient
   readonly stepUp: Pick<StepUp, 'run'>
   readonly webauthn: WebAuthnClient
+  /** What `--device` names. */
+  readonly device: string | undefined
+  /** The security key at `device`, or all on USB. Whoever asks closes the source. @throws {CtapError} */
+  openAuthenticators(device: string | undefined): Promise<AuthenticatorSource>
   readonly profile: SessionProfile
   readonly clock: Clock
   readonly random: Random

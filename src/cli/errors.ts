@@ -26,6 +26,10 @@ const missingInputs = [
   'verification_method',
   'session',
   'key',
+  'plugged_in_key',
+  'current_pin',
+  'new_pin',
+  'confirmation',
 ] as const
 
 /** What is said where an error does not know it by itself. */
@@ -75,6 +79,12 @@ function missingWords(error: unknown, { t }: Terminal): string {
   return t(`missing.${missingInputs.find(each => each === missing) ?? 'other'}`)
 }
 
+/** How many more wrong PINs the key takes, where it said so. */
+function triesLeft(details: unknown): { count?: number } {
+  const left = member(details, 'retriesLeft')
+  return typeof left === 'number' ? { count: left } : {}
+}
+
 function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
   const { terminal, server, now } = around
   const seconds = member(error, 'retryAfterSeconds')
@@ -89,6 +99,7 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     reason: textOf(member(error, 'message')),
     device: textOf(member(details, 'device')),
     rule: textOf(member(details, 'udevRule')),
+    ...triesLeft(details),
     rpId: textOf(member(error, 'rpId')),
     available: '',
     missing: missingWords(error, terminal),
@@ -111,8 +122,11 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
     const known: ErrorCode = 'invalid_request'
     return { code, exit, message: `${detail} (${code})`, next: t(`next.${known}`, values), retryAfterSeconds }
   }
+  // Only Linux has a rule to tell.
+  const next =
+    code === 'key_no_permission' && values.rule === '' ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
-  return { code, exit, message: said || t(`error.${code}`, values), next: t(`next.${code}`, values), retryAfterSeconds }
+  return { code, exit, message: said || t(`error.${code}`, values), next, retryAfterSeconds }
 }
 
 const stackOf = (error: Error): string => (error.stack ?? error.message).split('\n').map(printable).join('\n  ')
@@ -123,7 +137,10 @@ export function sayError(error: unknown, around: ErrorSurroundings, next?: strin
   const usual = explainError(error, around)
   const explained = next === undefined ? usual : { ...usual, next }
   const mark = explained.exit === 130 ? '' : `${terminal.paint('bad', '✗')} `
-  terminal.warn(`${mark}${printable(explained.message)}\n  ${printable(explained.next)}`)
+  const rule = textOf(member(member(error, 'details'), 'udevRule'))
+  const [advice = '', copied] = rule ? explained.next.split(rule) : [explained.next]
+  terminal.warn(`${mark}${printable(explained.message)}\n  ${printable(advice).trimEnd()}`)
+  if (copied !== undefined) terminal.warnWhole(printable(rule))
   if (around.verbose && error instanceof Error) terminal.warn(`  [${explained.code}] ${stackOf(error)}`)
   return explained
 }
@@ -131,12 +148,14 @@ export function sayError(error: unknown, around: ErrorSurroundings, next?: strin
 /** The one end of every failed run: words on stderr, the `error` event with `--json`, and the exit code. */
 export function reportError(error: unknown, around: ErrorSurroundings): Exit {
   const { code, exit, message, next, retryAfterSeconds } = sayError(error, around)
+  const { count } = triesLeft(member(error, 'details'))
   around.terminal.event('error', {
     code,
     message,
     next,
     exit_code: exit,
     ...(retryAfterSeconds === undefined ? {} : { retry_after_seconds: retryAfterSeconds }),
+    ...(count === undefined ? {} : { tries_left: count }),
     ...(code === 'input_required' ? { options: member(error, 'options') } : {}),
   })
   return exit

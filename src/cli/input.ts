@@ -5,6 +5,10 @@ import type { Answers, Input, Terminal } from './context.ts'
 
 const newPasswordOptions = ['--new-password-file', 'HUFU_NEW_PASSWORD']
 const shortestPassword = 6
+const pinOptions = ['--pin-file', 'HUFU_PIN']
+const newPinOptions = ['--new-pin-file', 'HUFU_NEW_PIN']
+/** CTAP 2.1 section 6.5.1: a PIN has at most this many bytes as UTF-8; its shortest length counts code points. */
+const longestPinBytes = 63
 
 /** The secret of an enrolment link: the last 43 characters of base64url in it. */
 const linkSecretOf = (link: string): string | undefined => link.trim().match(/(?:^|[/#?=])([A-Za-z0-9_-]{43})$/)?.[1]
@@ -21,6 +25,25 @@ export function createInput(terminal: Terminal, answers: Answers): Input {
     return answer
   }
 
+  /** What is wrong with a PIN that a key is to have; nothing where it is right. */
+  const pinLengthFault = (typed: string, shortest: number): string | undefined => {
+    const pin = typed.normalize('NFC')
+    if ([...pin].length < shortest) return t('check.pin_short', { shortest })
+    return Buffer.byteLength(pin) > longestPinBytes ? t('check.pin_long') : undefined
+  }
+
+  async function typeTwice(
+    questions: { readonly first: string; readonly again: string; readonly differ: string },
+    fault: (typed: string) => string | undefined,
+  ): Promise<string> {
+    for (;;) {
+      const first = await terminal.secret(questions.first)
+      const wrong = fault(first)
+      if (wrong === undefined && (await terminal.secret(questions.again)) === first) return first
+      terminal.warn(wrong ?? questions.differ)
+    }
+  }
+
   const notEmpty = (text: string) => (text === '' ? t('check.not_empty') : true)
 
   return {
@@ -35,17 +58,10 @@ export function createInput(terminal: Terminal, answers: Answers): Input {
       canRetry = false
       const supplied = await answers.newPassword()
       if (supplied !== undefined) return supplied
-      return asked('new_password', newPasswordOptions, async () => {
-        for (;;) {
-          const first = await terminal.secret(t('ask.new_password'))
-          if ([...first].length < shortestPassword) {
-            terminal.warn(t('check.password_length'))
-            continue
-          }
-          if ((await terminal.secret(t('ask.new_password_again'))) === first) return first
-          terminal.warn(t('error.passwords_differ'))
-        }
-      })
+      const first = t('ask.new_password')
+      const questions = { first, again: t('ask.new_password_again'), differ: t('error.passwords_differ') }
+      const fault = (typed: string) => ([...typed].length < shortestPassword ? t('check.password_length') : undefined)
+      return asked('new_password', newPasswordOptions, () => typeTwice(questions, fault))
     },
     async phoneNumber(given) {
       canRetry = false
@@ -63,6 +79,28 @@ export function createInput(terminal: Terminal, answers: Answers): Input {
       if (given !== undefined || !terminal.interactive) return given
       const name = await terminal.text(t('ask.key_name'))
       return name === '' ? undefined : name
+    },
+    async pin() {
+      canRetry = false
+      return (await answers.pin()) ?? asked('current_pin', pinOptions, () => terminal.secret(t('ask.current_pin')))
+    },
+    async newPin({ shortest, isFirst }) {
+      canRetry = false
+      const supplied = (await answers.newPin()) ?? (isFirst ? await answers.pin() : undefined)
+      if (supplied !== undefined) {
+        if (pinLengthFault(supplied, shortest) === undefined) return supplied
+        throw new CommandError('key_pin_length', { shortest })
+      }
+      const first = t('ask.new_pin', { shortest })
+      const questions = { first, again: t('ask.new_pin_again'), differ: t('check.pins_differ') }
+      const options = isFirst ? [...pinOptions, ...newPinOptions] : newPinOptions
+      return asked('new_pin', options, () => typeTwice(questions, typed => pinLengthFault(typed, shortest)))
+    },
+    async confirmation(word, question, given) {
+      if (given !== undefined && given !== word) throw new CommandError('confirmation_wrong', { word })
+      if (given === word) return
+      const validate = (text: string) => text === word || t('check.confirmation', { word })
+      await asked('confirmation', [`--confirm ${word}`], () => terminal.text(question, { validate }))
     },
     async linkSecret(file) {
       const line = linesOf(file, readable => terminal.warn(t('warn.file_readable', { file: readable })))()

@@ -5,10 +5,13 @@ import { CommandError } from '../commands/command-error.ts'
 import type { CodeSent, MethodChoice, VerificationMethod } from '../contract/schemas.ts'
 import { type Clock, timeOf } from '../lib/clock.ts'
 import type { Answers, Choice, Context, Terminal } from './context.ts'
+import { codeOf, explainError } from './errors.ts'
 
 const passwordOptions = ['--password-file', 'HUFU_PASSWORD']
 const isSixDigits = (text: string): boolean => /^\d{6}$/.test(text)
 
+const pinOptions = ['--pin-file', 'HUFU_PIN']
+const fewTries = 3
 const codeOptions = ['--code-file', 'HUFU_CODE', '--code-command']
 
 export interface InteractionOptions {
@@ -94,6 +97,7 @@ export function createInteraction(options: InteractionOptions): Interaction {
 
   return {
     signal,
+    isInteractive: terminal.interactive,
     get canRetry() {
       return prompted
     },
@@ -136,6 +140,19 @@ export function createInteraction(options: InteractionOptions): Interaction {
         ask(() => terminal.text(t('ask.recovery_code')), 'recovery_code', ['--code-file', 'HUFU_CODE'])
       )
     },
+    async pinSource() {
+      if ((await answers.pin()) !== undefined) return 'script'
+      return terminal.interactive ? 'person' : 'nowhere'
+    },
+    async pin({ key, triesLeft }, stop) {
+      prompted = false
+      const supplied = await answers.pin()
+      if (supplied !== undefined) return supplied
+      if (terminal.interactive && triesLeft !== undefined && triesLeft <= fewTries) {
+        terminal.warn(t('key.few_tries', { count: triesLeft }))
+      }
+      return ask(() => terminal.secret(t('ask.pin', { key }), stop), 'pin', pinOptions)
+    },
     refused(error, remaining) {
       const methods = remaining.map(({ method }) => t(`method.${method}`)).join(t('list.and'))
       const others = remaining.length > 1 ? t('refused.remaining', { methods }) : undefined
@@ -153,10 +170,21 @@ export function createInteraction(options: InteractionOptions): Interaction {
       terminal.note(t('code.sent', { destination: sent.destination }))
     },
     keyWaiting(state, keyName) {
-      const words =
-        state === 'plug_in' ? t('key.plug_in') : keyName ? t('key.touch_named', { key: keyName }) : t('key.touch')
-      const waiting = terminal.waiting(words)
+      const key = keyName ?? ''
+      const words = {
+        plug_in: () => t('key.plug_in'),
+        plug_in_again: () => t('key.plug_in_again', { key }),
+        touch: () => (key ? t('key.touch_named', { key }) : t('key.touch')),
+        touch_again: () => t('key.touch_again', { key }),
+      }
+      const waiting = terminal.waiting(words[state]())
       return () => waiting.stop()
+    },
+    keyPassedOver(error, key) {
+      const { message, next } = explainError(error, { terminal, server: '', now: clock.now(), verbose: false })
+      terminal.warn(t('key.passed_over', { key, reason: message }))
+      // What the person can do about this key, and not about the ceremony, which goes on.
+      if (['key_no_permission', 'key_needs_administrator'].includes(codeOf(error))) terminal.warn(`  ${next}`)
     },
   }
 }

@@ -22,6 +22,7 @@ export interface GlobalOptions {
   readonly newPasswordFile?: string
   readonly codeFile?: string
   readonly pinFile?: string
+  readonly newPinFile?: string
   readonly codeCommand?: string
 }
 
@@ -56,6 +57,7 @@ const globalOptions = (t: Translate, help: Help): Option[] => {
     new Option('--code-file <file>', help('help.option.code-file')),
     new Option('--code-command <cmd>', help('help.option.code-command')),
     new Option('--pin-file <file>', help('help.option.pin-file')),
+    new Option('--new-pin-file <file>', help('help.option.new-pin-file')),
     new Option('--json', help('help.option.json')),
     new Option('--no-input', help('help.option.no-input')),
     new Option('--lang <tag>', help('help.option.lang')).argParser(language),
@@ -141,6 +143,19 @@ function commandsNamed(argv: readonly string[]): readonly CommandSpec[] {
   return named.length > 0 && !asksForHelp(argv) ? named : commands
 }
 
+/** The path of a command without its last word, and that word. */
+const apart = (path: string): [around: string, name: string] => {
+  const end = path.lastIndexOf(' ')
+  return [path.slice(0, Math.max(0, end)), path.slice(end + 1)]
+}
+
+/** The words of the innermost group that a command line names. */
+function groupNamed(argv: readonly string[]): string[] | undefined {
+  const paths = Object.keys(groups).map(path => path.split(' '))
+  const named = paths.filter(words => words.every(word => argv.includes(word)))
+  return named.sort((a, b) => b.length - a.length)[0]
+}
+
 const asksForHelp = (argv: readonly string[]): boolean =>
   argv.some(word => /^(?:--help|-[a-zA-Z]*h[a-zA-Z]*)$/.test(word))
 
@@ -164,21 +179,24 @@ export function parseArguments(argv: readonly string[], t: Translate, version: s
   const program = new Command('hufu').configureOutput(output).exitOverride().description(help('help.description'))
   localise(program, help).version(version, '-V, --version', help('help.version'))
   for (const option of globalOptions(t, help)) program.addOption(option)
-  const parents = new Map<string, Command>()
-  for (const [name, key] of Object.entries(groups)) parents.set(name, new Command(name).description(help(key)))
+  const parents = new Map<string, Command>([['', program]])
+  /** The command of a group, with the groups around it, as soon as something is in it. */
+  const groupAt = (path: string): Command => {
+    const made = parents.get(path)
+    if (made) return made
+    const [around, name] = apart(path)
+    const parent = groupAt(around)
+    const group = new Command(name).copyInheritedSettings(program)
+    const description = groups[path]
+    if (description) group.description(help(description))
+    localise(group, help)
+    for (const option of globalOptions(t, help)) group.addOption(option.hideHelp())
+    parent.addCommand(group)
+    parents.set(path, group)
+    return group
+  }
   for (const spec of commandsNamed(argv)) {
-    const [group = '', name] = spec.path.split(' ')
-    let parent = program
-    if (name !== undefined) {
-      parent = parents.get(group) ?? program
-      if (!parent.parent) {
-        parent.copyInheritedSettings(program)
-        localise(parent, help)
-        for (const option of globalOptions(t, help)) parent.addOption(option.hideHelp())
-        program.addCommand(parent)
-      }
-    }
-    addCommand(parent, spec, { t, help }, given => {
+    addCommand(groupAt(apart(spec.path)[0]), spec, { t, help }, given => {
       chosen = given
     })
   }
@@ -188,8 +206,8 @@ export function parseArguments(argv: readonly string[], t: Translate, version: s
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return { kind: 'text', text: printed }
     if (error.code !== 'commander.help') throw usageError(error, t)
-    const group = program.commands.find(command => argv.includes(command.name()))
-    if (group) return parseArguments([group.name(), '--help'], t, version, columns)
+    const group = groupNamed(argv)
+    if (group) return parseArguments([...group, '--help'], t, version, columns)
   }
   // Nothing but options: the security page.
   const alone = { spec: menu, given: { arguments: {}, options: {} }, command: program }

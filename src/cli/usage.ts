@@ -20,6 +20,7 @@ const secrets: Readonly<Record<string, string>> = {
   '--new-password': '--new-password-file, HUFU_NEW_PASSWORD',
   '--code': '--code-file, HUFU_CODE, --code-command',
   '--pin': '--pin-file, HUFU_PIN',
+  '--new-pin': '--new-pin-file, HUFU_NEW_PIN',
 }
 
 /** What commander says, in the person's words. */

@@ -183,7 +183,14 @@ export const finishWebAuthnBinding = defineOperation({
   body: Type.Object({ credential: RegistrationResponseJson }, { additionalProperties: false }),
   status: 200,
   answer: Bound,
-  problems: ['binding_expired', 'already_bound', 'bound_elsewhere', 'insufficient_user_authentication'],
+  problems: [
+    'binding_expired',
+    'webauthn_challenge_used',
+    'webauthn_challenge_expired',
+    'webauthn_challenge_foreign',
+    'webauthn_credential_in_use',
+    'insufficient_user_authentication',
+  ],
 })
 
 const Unbound = Type.Object({ item: BindableItem, value: Type.Union([Type.String(), Type.Null()]) })

@@ -59,5 +59,11 @@ export const finishVerification = defineOperation({
   body: VerificationAnswer,
   status: 200,
   answer: Type.Object({ proof: Secret, method: VerificationMethod, expires_at: Time }),
-  problems: ['challenge_expired', ...verificationProblems],
+  problems: [
+    'challenge_expired',
+    'webauthn_challenge_used',
+    'webauthn_challenge_expired',
+    'webauthn_challenge_foreign',
+    ...verificationProblems,
+  ],
 })

@@ -1,16 +1,9 @@
-import type { Clock } from '../lib/clock.ts'
-import type { Random } from '../lib/random.ts'
-import type { GetAssertionParameters, GetAssertionResult } from './ctap2/get-assertion.ts'
-import { type AuthenticatorInfo, getInfo } from './ctap2/get-info.ts'
-import type { MakeCredentialParameters, MakeCredentialResult } from './ctap2/make-credential.ts'
-import { getAssertionAmong, makeCredentialUnless } from './ctap2/preflight.ts'
-import { type Channel, type ChannelTimings, openChannel, speaksCbor } from './ctaphid/channel.ts'
-import { keepalive } from './ctaphid/constants.ts'
-import type { HidDevice } from './device.ts'
-import { CtapError } from './errors.ts'
+// What the rest of src/hid, and src/auth through index.ts, know of a security key, whatever protocol it speaks.
 
-/** Some keys say "processing" even while they wait for a touch: after this many milliseconds it is taken for that. */
-const touchAssumedAfter = 500
+import type { CredentialDescriptor } from './ctap2/credentials.ts'
+import type { GetAssertionParameters, GetAssertionResult } from './ctap2/get-assertion.ts'
+import type { AuthenticatorInfo } from './ctap2/get-info.ts'
+import type { MakeCredentialParameters, MakeCredentialResult } from './ctap2/make-credential.ts'
 
 export interface CeremonyOptions {
   /** Aborting makes the key stop blinking, and fails the ceremony with `key_cancelled`. */
@@ -21,88 +14,86 @@ export interface CeremonyOptions {
   readonly timeout?: number | undefined
 }
 
-/** A security key that is plugged in and open. */
+/** What a PIN/UV auth token is good for (CTAP 2.1 section 6.5.5.7): makeCredential, getAssertion. */
+export type TokenPermission = 'mc' | 'ga'
+
+export interface TokenRequest {
+  /** Unicode; left out, the key verifies its user by itself: a finger. That takes `uv` and `pinUvAuthToken`. */
+  readonly pin?: string | undefined
+  /** `mc` and `ga` for a registration whose exclude list is longer than a request: the key is asked about it first. */
+  readonly permissions: readonly TokenPermission[]
+  readonly rpId: string
+}
+
+/** A PIN/UV auth token: proof, for as long as the key wants, that the user was verified. Never printed or stored. */
+export interface PinUvAuthToken {
+  readonly protocol: 1 | 2
+  /** The pinUvAuthParam for `message` (for ceremonies: the client data hash): 16 bytes in protocol 1, 32 in 2. */
+  authenticate(message: Uint8Array): Uint8Array
+}
+
+export interface PinRetries {
+  readonly left: number
+  /** Whether the key takes no PIN until it has been unplugged and plugged in. */
+  readonly powerCycleNeeded: boolean
+}
+
+/** A security key that is plugged in and open. One call at a time. */
 export interface Authenticator {
   /** Its product name. Printable. */
   readonly name: string
   /** What `--device` takes to name it. */
   readonly path: string
+  readonly protocol: 'ctap2' | 'u2f'
+  /** Of a key that speaks U2F alone: versions `['U2F_V2']`, an AAGUID of zeros, ES256, no options and no extensions. */
   readonly info: AuthenticatorInfo
+  /** The firmware's version as CTAPHID tells it: major, minor, build. */
+  readonly deviceVersion: readonly [number, number, number]
+  readonly canWink: boolean
   makeCredential(parameters: MakeCredentialParameters, options?: CeremonyOptions): Promise<MakeCredentialResult>
+  /** The first assertion; `numberOfCredentials` tells how many {@link nextAssertion} gives beyond it, plus one. */
   getAssertion(parameters: GetAssertionParameters, options?: CeremonyOptions): Promise<GetAssertionResult>
+  /** The next of several assertions (section 6.3), right after {@link getAssertion}. @throws `key_not_allowed` */
+  nextAssertion(): Promise<GetAssertionResult>
+  /**
+   * Whether the key has one of these credentials, without a touch; undefined where the key does not tell. Credentials
+   * that only show themselves to a verified user need `token`.
+   */
+  hasCredential(
+    query: Pick<GetAssertionParameters, 'rpId'> & {
+      readonly credentials: readonly CredentialDescriptor[]
+      readonly token?: PinUvAuthToken | undefined
+    },
+    options?: CeremonyOptions,
+  ): Promise<boolean | undefined>
+  /**
+   * Blinks until it is touched, and nothing more: how a person picks one of several keys (section 6.9; on a CTAP 2.0
+   * key makeCredential with an empty pinUvAuthParam, section 6.1.2 step 1; on a U2F key a registration that is thrown
+   * away). @throws {CtapError} `key_denied`, `key_timeout`, `key_cancelled`, `key_unplugged`
+   */
+  select(options?: CeremonyOptions): Promise<void>
+  /**
+   * Verifies the user by the PIN or by the key itself, and gives the token that says so (section 6.5.5.7).
+   * @throws {CtapError} `key_pin_invalid` and `key_uv_invalid` with `retriesLeft`; `key_pin_auth_blocked`,
+   * `key_pin_blocked`, `key_uv_blocked`, `key_pin_not_set`, `key_pin_change_required`, `key_unsupported_option`
+   */
+  verifyUser(request: TokenRequest, options?: CeremonyOptions): Promise<PinUvAuthToken>
+  /** How many wrong PINs the key still takes (section 6.5.5.2). */
+  pinRetries(): Promise<PinRetries>
+  /** How many misses of a finger the key still takes (section 6.5.5.3). */
+  uvRetries(): Promise<number>
+  /** Sets the first PIN. @throws {CtapError} `key_pin_policy`, `key_not_allowed` when there is one */
+  setPin(pin: string): Promise<void>
+  /** @throws {CtapError} `key_pin_invalid` with `retriesLeft`, `key_pin_policy` … */
+  changePin(current: string, next: string): Promise<void>
+  /** Has the key show itself. @throws {CtapError} `key_unsupported_option` when it can't */
+  wink(): Promise<void>
+  /** Sends `data` and checks that it comes back. @throws {CtapError} `key_protocol` */
+  ping(data: Uint8Array): Promise<void>
+  /**
+   * Erases the key: every credential and the PIN (section 6.6). Keys want this within 10 s of being plugged in, and
+   * a touch. @throws {CtapError} `key_not_allowed` when it is too late
+   */
+  reset(options?: CeremonyOptions): Promise<void>
   close(): Promise<void>
-}
-
-export interface Surroundings {
-  readonly clock: Clock
-  readonly random: Random
-  readonly timings?: ChannelTimings | undefined
-}
-
-class Ctap2Authenticator implements Authenticator {
-  readonly name: string
-  readonly path: string
-  readonly info: AuthenticatorInfo
-  private readonly device: HidDevice
-  private readonly channel: Channel
-  private readonly clock: Clock
-
-  constructor(device: HidDevice, channel: Channel, info: AuthenticatorInfo, clock: Clock) {
-    this.name = device.product
-    this.path = device.path
-    this.info = info
-    this.device = device
-    this.channel = channel
-    this.clock = clock
-  }
-
-  makeCredential(parameters: MakeCredentialParameters, options: CeremonyOptions = {}): Promise<MakeCredentialResult> {
-    return makeCredentialUnless(this.channel, parameters, this.info, this.commandOptions(options))
-  }
-
-  getAssertion(parameters: GetAssertionParameters, options: CeremonyOptions = {}): Promise<GetAssertionResult> {
-    return getAssertionAmong(this.channel, parameters, this.info, this.commandOptions(options))
-  }
-
-  close(): Promise<void> {
-    return this.device.close()
-  }
-
-  private commandOptions({ signal, timeout, onTouchNeeded }: CeremonyOptions) {
-    const onKeepalive = onTouchNeeded && touchNotice(this.clock, onTouchNeeded)
-    return { signal, timeout, onKeepalive, maxMessageSize: this.info.maxMsgSize }
-  }
-}
-
-/** A listener to KEEPALIVE that calls `notify` once, when the key says or seems to wait for a touch. */
-export function touchNotice(clock: Clock, notify: () => void): (status: number) => void {
-  const begun = clock.now()
-  let notified = false
-  return status => {
-    const waits = status === keepalive.userPresenceNeeded || clock.now() - begun >= touchAssumedAfter
-    if (notified || !waits) return
-    notified = true
-    notify()
-  }
-}
-
-/**
- * Opens a channel on the device and asks what it is. The device is closed again on failure.
- * @throws {CtapError} `key_unsupported` when the key does not speak CTAP2; what {@link openChannel} throws.
- */
-export async function openAuthenticator(
-  device: HidDevice,
-  { clock, random, timings }: Surroundings,
-  signal?: AbortSignal,
-): Promise<Authenticator> {
-  try {
-    const channel = await openChannel(device, { clock, random, signal, ...(timings ? { timings } : {}) })
-    if (!speaksCbor(channel)) {
-      throw new CtapError('key_unsupported', `${device.product} does not speak CTAP2`, { device: device.product })
-    }
-    return new Ctap2Authenticator(device, channel, await getInfo(channel, { signal }), clock)
-  } catch (error) {
-    await device.close()
-    throw error
-  }
 }

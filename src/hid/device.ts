@@ -9,7 +9,7 @@ export interface HidDevice {
   readonly path: string
   /** What people call it. Printable. */
   readonly product: string
-  /** Writes one report of 64 bytes. @throws {CtapError} `key_unplugged` */
+  /** Writes one report of 64 bytes. @throws {CtapError} `key_unplugged`, `key_needs_administrator` */
   write(report: Uint8Array): Promise<void>
   /**
    * The next report of 64 bytes, or undefined when none came within `milliseconds`. One read at a time; a write may be
@@ -24,7 +24,7 @@ export interface HidDevice {
 export interface HidDeviceListing {
   readonly path: string
   readonly product: string
-  /** @throws {CtapError} `key_no_permission`, `key_needs_administrator`, `key_unplugged` */
+  /** @throws {CtapError} `key_no_permission`, `key_needs_administrator`, `key_busy`, `key_not_found`, `key_unplugged` */
   open(): Promise<HidDevice>
 }
 

@@ -32,9 +32,11 @@ export const keyErrorCodes = [
   'key_pin_auth_invalid',
   'key_pin_auth_blocked',
   'key_pin_policy',
+  'key_pin_change_required',
   'key_pin_token_expired',
   'key_uv_invalid',
   'key_uv_blocked',
+  'key_uv_unsupported',
   // Anything else that a key says; `status` tells which.
   'key_refused',
 ] as const
@@ -48,9 +50,13 @@ export interface CtapErrorDetails {
   readonly udevRule?: string
   /** The shared library that node-hid needs and the system lacks, such as `libusb-1.0.so.0`. */
   readonly missingLibrary?: string
-  /** The CTAP status byte that the key answered, and its name in the specification. */
+  /** The status that the key answered (CTAP or CTAPHID: a byte; U2F: a word), and its name in the specification. */
   readonly status?: number
   readonly statusName?: string
+  /** How many more wrong PINs, or misses of a finger, the key takes. */
+  readonly retriesLeft?: number
+  /** How many characters (Unicode code points) a new PIN has at least. */
+  readonly minimumPinLength?: number
 }
 
 /** A security key, or the path to it, refused. `code` is stable; the message is English and for logs. */

@@ -1,6 +1,9 @@
 import type { Clock } from '../lib/clock.ts'
 import type { CtapError } from './errors.ts'
 
+/** More than any message has: what comes beyond that, nobody reads. */
+const mostReports = 1024
+
 /** Reports that arrived before anyone asked, and the one reader who waits for the next. */
 export class ReportQueue {
   private readonly clock: Clock
@@ -13,7 +16,7 @@ export class ReportQueue {
   }
 
   push(report: Uint8Array): void {
-    this.reports.push(report)
+    if (this.reports.length < mostReports) this.reports.push(report)
     this.wake?.()
   }
 

@@ -9,6 +9,7 @@ import type { Store } from './domain/ports/store.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
 import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
 import { createServices, type Services } from './domain/services.ts'
+import { loadSecondOpinion } from './domain/webauthn/index.ts'
 import { accessTokenStore } from './domain/wechat-access-token.ts'
 import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
@@ -107,6 +108,8 @@ async function keepClean({ domain: { store, clock } }: Services, signal: AbortSi
 
 /** Opens the services and serves them over HTTP. `close` answers what is under way first. */
 export async function startServer(config: Config, edge: Edge): Promise<RunningServer> {
+  // Before anybody waits for an answer: it takes longer than any request may.
+  if (config.policy.webauthn.trustedRoots) await loadSecondOpinion()
   const opened = await openServices(config, edge)
   const { logger, version } = edge
   const { trustedProxies, host, port } = config

@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism, homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Errors } from 'typebox/schema'
 import * as Type from 'typebox/type'
+import { ConfigError } from './config-error.ts'
 import { defaultPolicy, type Policy } from './domain/domain.ts'
+import { checkWebOrigin } from './origin.ts'
+import { readWebAuthnConfig, WebAuthnConfig } from './webauthn-config.ts'
+
+export { ConfigError } from './config-error.ts'
 
 /** The configuration file: JSON. Secrets are not in it; they come from files of their own or the environment. */
 const ConfigFile = Type.Object(
@@ -21,6 +26,7 @@ const ConfigFile = Type.Object(
     origin: Type.Optional(Type.String()),
     /** The RP ID of security keys: the origin's host, or a domain above it. It can't be changed later. */
     rp_id: Type.Optional(Type.String()),
+    webauthn: Type.Optional(WebAuthnConfig),
     service_name: Type.Optional(Type.String({ minLength: 1, maxLength: 16 })),
     minimum_password_length: Type.Optional(Type.Integer({ minimum: 6, maximum: 64 })),
     trusted_proxies: Type.Optional(Type.Array(Type.String())),
@@ -60,14 +66,6 @@ export interface Config {
   readonly wechat: WeChatConfig | undefined
 }
 
-/** A mistake in the configuration: what is wrong, where, and what it should be. */
-export class ConfigError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'ConfigError'
-  }
-}
-
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** A secret from `NAME`, or from the file that `NAME_FILE` names. */
@@ -102,22 +100,12 @@ function readFile(path: string): Type.Static<typeof ConfigFile> {
   return parsed as Type.Static<typeof ConfigFile>
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127\./.test(host)
-
 /** Checks the public origin and the RP ID (WebAuthn section 5.1.2: a registrable suffix of the host, no address). */
 function checkOrigin(origin: string, rpId: string): void {
-  const url = URL.canParse(origin) ? new URL(origin) : undefined
-  if (!url || url.origin !== origin || !/^https?:$/.test(url.protocol)) {
-    throw new ConfigError(
-      `origin: ${origin} is no origin. Give scheme, host and port alone: https://accounts.example.org`,
-    )
-  }
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    throw new ConfigError(`origin: ${origin} is not https. Plain http is for this machine alone.`)
-  }
-  const suffix = url.hostname === rpId || url.hostname.endsWith(`.${rpId}`)
+  const { hostname } = checkWebOrigin('origin', origin)
+  const suffix = hostname === rpId || hostname.endsWith(`.${rpId}`)
   if (!suffix || isIP(rpId) !== 0) {
-    throw new ConfigError(`rp_id: ${rpId} is not the origin's host ${url.hostname} or a domain above it.`)
+    throw new ConfigError(`rp_id: ${rpId} is not the origin's host ${hostname} or a domain above it.`)
   }
 }
 
@@ -163,6 +151,7 @@ export function loadConfig(
   const origin = env.HUFUD_ORIGIN ?? file.origin ?? `http://localhost:${listen.port}`
   const rpId = file.rp_id ?? new URL(URL.canParse(origin) ? origin : 'http://invalid').hostname
   checkOrigin(origin, rpId)
+  const webauthn = readWebAuthnConfig(file.webauthn ?? {}, dirname(configFile ?? '.'))
   const keyText = env.HUFUD_SECRET_KEY
   return {
     ...listen,
@@ -174,8 +163,9 @@ export function loadConfig(
     hashQueue: file.hash_queue ?? 64,
     policy: {
       ...defaultPolicy,
-      origins: [origin],
+      origins: [origin, ...webauthn.origins],
       rpId,
+      webauthn: webauthn.policy,
       ...(file.service_name ? { serviceName: file.service_name } : {}),
       ...(file.minimum_password_length ? { minimumPasswordLength: file.minimum_password_length } : {}),
     },

@@ -1,4 +1,4 @@
-import type { CodeRequest, Interaction } from '../../src/auth/interaction.ts'
+import type { CodeRequest, Interaction, KeyWait, PinRequest } from '../../src/auth/interaction.ts'
 import type { CodeSent, MethodChoice, StepUpOperation, VerificationMethod } from '../../src/contract/schemas.ts'
 
 /** What the person does at each prompt: a method, a secret, or breaking off; `resend` asks for another code. */
@@ -8,10 +8,13 @@ export type Act = string | Error | { readonly resendThen: string }
 export class ScriptedInteraction implements Interaction {
   readonly log: string[] = []
   canRetry = true
+  isInteractive = true
+  /** The PIN that a script supplies; a person is asked when there is none. */
+  suppliedPin: string | undefined
   readonly breaking = new AbortController()
   readonly signal = this.breaking.signal
   /** Called when a key is shown to wait for something. */
-  whenKeyWaits: (state: 'plug_in' | 'touch') => void = () => {}
+  whenKeyWaits: (state: KeyWait) => void = () => {}
   private readonly acts: Act[]
 
   constructor(...acts: Act[]) {
@@ -51,6 +54,17 @@ export class ScriptedInteraction implements Interaction {
     return this.text('recovery code')
   }
 
+  async pinSource(): Promise<'script' | 'person' | 'nowhere'> {
+    if (this.suppliedPin !== undefined) return 'script'
+    return this.isInteractive ? 'person' : 'nowhere'
+  }
+
+  async pin({ key, triesLeft }: PinRequest): Promise<string> {
+    this.canRetry = this.suppliedPin === undefined
+    if (this.suppliedPin !== undefined) return this.suppliedPin
+    return this.text(`PIN of ${key}${triesLeft === undefined ? '' : `, ${triesLeft} left`}`)
+  }
+
   async code(request: CodeRequest, sent?: CodeSent, resend?: () => Promise<CodeSent>): Promise<string> {
     const prompt = `code for ${request.purpose} by ${request.channel} to ${request.destination || 'nobody'}`
     const act = await this.next(`${prompt}${sent ? `, again from ${sent.resend_at}` : ''}`)
@@ -73,7 +87,11 @@ export class ScriptedInteraction implements Interaction {
     this.log.push(`sent for ${purpose} to ${sent.destination}`)
   }
 
-  keyWaiting(state: 'plug_in' | 'touch', keyName?: string): () => void {
+  keyPassedOver(error: Error, keyName: string): void {
+    this.log.push(`passed over ${keyName}: ${'code' in error ? error.code : error.name}`)
+  }
+
+  keyWaiting(state: KeyWait, keyName?: string): () => void {
     this.log.push(`key waits: ${state}${keyName ? ` ${keyName}` : ''}`)
     this.whenKeyWaits(state)
     return () => this.log.push(`key waits no more: ${state}`)

@@ -54,6 +54,18 @@ describe('a command line', () => {
       { verbose: true, color: 'never', lang: 'zh' },
     ],
     ['demo', 'demo', {}, {}, {}],
+    ['key list', 'key list', {}, {}, {}],
+    ['key info /dev/hidraw0', 'key info', { key: '/dev/hidraw0' }, {}, {}],
+    ['key pin set', 'key pin set', {}, {}, {}],
+    [
+      '--json key --device udp:[::1]:8111 pin change --new-pin-file a -q',
+      'key pin change',
+      {},
+      {},
+      { json: true, device: 'udp:[::1]:8111', newPinFile: 'a', quiet: true },
+    ],
+    ['key reset --confirm reset', 'key reset', {}, { confirm: 'reset' }, {}],
+    ['doctor', 'doctor', {}, {}, {}],
   ])('%j', (line, command, args, options, globals) => {
     const parsed = parse(line)
     expect(parsed).toMatchObject({ command, options, globals })

@@ -123,6 +123,16 @@ describe('a table', () => {
     ])
   })
 
+  it('never shortens what is there to be copied', () => {
+    const path = `\\\\?\\HID#VID_1050&PID_0407#${'8&1f3c'.repeat(7)}`
+    const keys: Cell[][] = [[{ text: 'a name of a key that goes on and on' }, { text: path, style: 'command' }]]
+    expect(layOutTable(['Name', 'Path'], keys, 120, plain)).toEqual([
+      '  Name                              Path',
+      `  a name of a key that goes on an…  ${path}`,
+    ])
+    expect(layOutTable(['Name', 'Path'], keys, 80, plain)).toContain(`  Path: ${path}`)
+  })
+
   it('is a list where they do not', () => {
     expect(layOutTable(['项目', '状态'], rows, 20, plain)).toEqual([
       '  项目: 密保手机',

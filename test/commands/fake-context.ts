@@ -18,6 +18,8 @@ export async function fakeContext(
     input?: Partial<Input>
     interaction?: ScriptedInteraction
     terminal?: Parameters<typeof recordedTerminal>[0]
+    device?: string
+    openAuthenticators?: Context['openAuthenticators']
   } = {},
 ) {
   const api = new FakeApiClient()
@@ -39,6 +41,7 @@ export async function fakeContext(
     code: nothing,
     recoveryCode: nothing,
     pin: nothing,
+    newPin: nothing,
   }
   const stepUps: string[] = []
   let cleared = false
@@ -57,6 +60,8 @@ export async function fakeContext(
       create: () => Promise.reject(new TypeError('no key here')),
       get: () => Promise.reject(new TypeError('no key here')),
     },
+    device: options.device,
+    openAuthenticators: options.openAuthenticators ?? (() => Promise.reject(new TypeError('no key here'))),
     profile: {
       origin: api.origin,
       profile: 'default',

@@ -98,7 +98,7 @@ const cases: readonly Case[] = [
   {
     at: 'the wait for a key',
     args: () => ['bind', 'webauthn'],
-    env: { NODE_OPTIONS: `--require=${new URL('../support/empty-usb.cjs', import.meta.url).pathname}` },
+    env: { NODE_OPTIONS: `--require=${new URL('../support/usb-ports.cjs', import.meta.url).pathname}` },
     async until(sitting) {
       await sitting.confirmByPassword()
       await sitting.asked(sitting.t('ask.key_name'))

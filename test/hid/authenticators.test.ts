@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { touchNotice } from '../../src/hid/authenticator.ts'
 import { CtapError, type HidTransport, openAuthenticators } from '../../src/hid/index.ts'
+import { touchNotice } from '../../src/hid/touch-notice.ts'
 import { SecurityKeyDevice, SoftwareAuthenticator } from '../../src/simulators/security-key/index.ts'
 import { registration } from '../support/ceremony.ts'
 import { connectedTo, MemoryDevice, MemoryTransport } from '../support/memory-device.ts'
@@ -27,50 +27,6 @@ const codeOf = (promise: Promise<unknown>) =>
     error => (error instanceof CtapError ? error.code : error),
   )
 
-describe('waiting for a key', () => {
-  test('takes one that is plugged in, and says nothing', async () => {
-    const { source, plugIn } = setUp()
-    plugIn('/dev/hidraw0')
-    let waits = 0
-    const [key] = await source.wait({ onWaiting: () => waits++ })
-    expect([key?.name, key?.path, waits]).toEqual(['Memory Key', '/dev/hidraw0', 0])
-  })
-
-  test('says once that it waits, and looks again every 250 ms', async () => {
-    const { source, plugIn, transport, clock } = setUp()
-    const looks: number[] = []
-    transport.onList = round => {
-      looks.push(clock.now())
-      if (round === 5) plugIn('/dev/hidraw1')
-    }
-    let waits = 0
-    const keys = await source.wait({ onWaiting: () => waits++ })
-    expect([keys.length, waits, looks.length]).toEqual([1, 1, 5])
-    expect(looks.slice(1).map((time, index) => time - (looks[index] ?? 0))).toEqual([250, 250, 250, 250])
-  })
-
-  test('ends', async () => expect(await codeOf(setUp().source.wait({ patience: 1000 }))).toBe('key_not_found'))
-
-  test('can be aborted by the waiter, and by whoever made the source', async () => {
-    const abort = new AbortController()
-    const waiting = setUp().source.wait({ signal: abort.signal, onWaiting: () => abort.abort() })
-    expect(await codeOf(waiting)).toBe('key_cancelled')
-    const { clock, random, transport } = setUp()
-    const source = openAuthenticators({ clock, random, transport, signal: AbortSignal.abort() })
-    expect(await codeOf(source.wait())).toBe('key_cancelled')
-  })
-
-  test('a key pulled out while it is opened is waited for again', async () => {
-    const { source, plugIn, transport } = setUp()
-    plugIn('/dev/hidraw0').unplug()
-    transport.onList = round => {
-      if (round === 2) transport.devices.length = 0
-      if (round === 3) plugIn('/dev/hidraw0')
-    }
-    expect(await source.wait()).toHaveLength(1)
-  })
-})
-
 describe('choosing', () => {
   test('gives all keys that are plugged in', async () => {
     const { source, plugIn } = setUp()
@@ -79,12 +35,18 @@ describe('choosing', () => {
     expect((await source.list()).map(key => key.path)).toEqual(['/dev/hidraw0', '/dev/hidraw1'])
   })
 
-  test('gives the named one alone, and does not wait for it', async () => {
+  test('is nothing where whoever made the source has ended it', async () => {
+    const { clock, random, transport } = setUp()
+    const source = openAuthenticators({ clock, random, transport, signal: AbortSignal.abort() })
+    expect(await codeOf(source.list())).toBe('key_cancelled')
+  })
+
+  test('gives the named one alone', async () => {
     const { source, plugIn } = setUp('/dev/hidraw1')
     const other = plugIn('/dev/hidraw0')
-    expect(await codeOf(source.wait())).toBe('key_not_found')
+    expect(await source.list()).toEqual([])
     plugIn('/dev/hidraw1')
-    expect((await source.wait()).map(key => key.path)).toEqual(['/dev/hidraw1'])
+    expect((await source.list()).map(key => key.path)).toEqual(['/dev/hidraw1'])
     expect(other.written).toEqual([])
   })
 
@@ -100,12 +62,12 @@ describe('choosing', () => {
   test('where none can be used, says why', async () => {
     const { source, transport, clock } = setUp()
     transport.devices.push(new MemoryDevice(clock, () => {}))
-    expect(await codeOf(source.wait())).toBe('key_silent')
+    expect(await codeOf(source.list())).toBe('key_silent')
     const { clock: time, random } = setUp()
     const denied = new CtapError('key_no_permission', 'no', { udevRule: 'KERNEL==…' })
     const listing = { path: '/dev/hidraw0', product: 'Key', open: () => Promise.reject(denied) }
     const locked: HidTransport = { list: async () => [listing] }
-    await expect(openAuthenticators({ clock: time, random, transport: locked }).wait()).rejects.toBe(denied)
+    await expect(openAuthenticators({ clock: time, random, transport: locked }).list()).rejects.toBe(denied)
   })
 
   test('a key without CTAP2 is not supported, and is closed', async () => {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemRandom } from '../../src/lib/random.ts'
 import { ConfigError, loadConfig } from '../../src/server/config.ts'
 import { loadSecretKey } from '../../src/server/secret-key-file.ts'
+import { rootCertificate } from '../support/webauthn-attestation.ts'
+
+const aaguid = '00112233-4455-6677-8899-aabbccddeeff'
+const bothLists = { allowed_aaguids: [aaguid], denied_aaguids: [aaguid.toUpperCase()] }
+const pem = new X509Certificate(rootCertificate).toString()
 
 let folder: string
 beforeAll(() => {
@@ -66,8 +72,75 @@ describe('the configuration', () => {
     [{ origin: 'https://accounts.example.org', rp_id: 'example.com' }, /rp_id/],
     [{ origin: 'https://192.0.2.1', rp_id: '192.0.2.1' }, /rp_id/],
     [{ wechat: { app_id: 'wx1' } }, /HUFUD_WECHAT_APP_SECRET/],
+    [{ webauthn: { attestation: 'yes' } }, /\/webauthn\/attestation/],
+    [{ webauthn: { user_verification: true } }, /\/webauthn\/user_verification/],
+    [{ webauthn: { roots: 'a.pem' } }, /\/webauthn/],
+    [{ webauthn: { denied_aaguids: ['yubikey'] } }, /\/webauthn\/denied_aaguids\/0/],
+    [{ webauthn: { allowed_aaguids: [] } }, /\/webauthn\/allowed_aaguids/],
+    [{ webauthn: { origins: ['https://a.example.org/path'] } }, /^webauthn\.origins: .* no origin/],
+    [{ webauthn: { origins: ['http://a.example.org'] } }, /^webauthn\.origins: .* not https/],
+    [{ webauthn: { origins: ['android:apk-key-hash:short'] } }, /^webauthn\.origins: android/],
+    [{ webauthn: { top_origins: ['portal.example.org'] } }, /^webauthn\.top_origins: portal/],
+    [{ webauthn: { allowed_aaguids: [aaguid] } }, /^webauthn\.allowed_aaguids: .*attestation_roots/],
+    [
+      { webauthn: { attestation: 'direct', attestation_roots: 'none.pem' } },
+      /^webauthn\.attestation_roots: .*none\.pem/,
+    ],
   ])('%j is a mistake that is named', (content, words) => {
     const config = file(content)
+    expect(mistake(() => loadConfig({ config }, {}))).toMatch(words)
+  })
+
+  test('security keys are asked for nothing, and nothing of them is refused, by default', () => {
+    expect(loadConfig({}, {}).policy.webauthn).toEqual({
+      attestation: 'none',
+      trustedRoots: undefined,
+      userVerification: 'preferred',
+      allowedAaguids: undefined,
+      deniedAaguids: [],
+      topOrigins: [],
+    })
+  })
+
+  test('attestation roots are read from files beside the configuration', () => {
+    file(`the root\n${pem}${pem}`, 'roots.pem')
+    file(pem, 'more.pem')
+    const config = file({
+      origin: 'https://accounts.example.org',
+      webauthn: {
+        attestation: 'enterprise',
+        attestation_roots: ['roots.pem', 'more.pem'],
+        user_verification: 'required',
+        allowed_aaguids: [aaguid.toUpperCase()],
+        denied_aaguids: ['00000000-0000-0000-0000-000000000000'],
+        origins: ['https://www.example.org', `android:apk-key-hash:${'A'.repeat(43)}`],
+        top_origins: ['https://portal.example.net'],
+      },
+    })
+    const { policy } = loadConfig({ config }, {})
+    expect(policy.origins).toEqual([
+      'https://accounts.example.org',
+      'https://www.example.org',
+      `android:apk-key-hash:${'A'.repeat(43)}`,
+    ])
+    expect(policy.webauthn).toMatchObject({
+      attestation: 'enterprise',
+      userVerification: 'required',
+      allowedAaguids: [aaguid],
+      deniedAaguids: ['00000000-0000-0000-0000-000000000000'],
+      topOrigins: ['https://portal.example.net'],
+    })
+    expect(policy.webauthn.trustedRoots?.map(({ raw }) => raw)).toEqual([1, 2, 3].map(() => rootCertificate))
+  })
+
+  test.each([
+    ['no certificate', 'hello', { attestation: 'direct' }, /roots\.pem holds no certificate/],
+    ['a broken certificate', pem.replace('MII', 'MIJ'), { attestation: 'direct' }, /certificate 1 can't be read/],
+    ['keys that say nothing', pem, {}, /attestation is none/],
+    ['a model in both lists', pem, { attestation: 'direct', ...bothLists }, /^webauthn\.denied_aaguids: 00112233/],
+  ])('attestation roots with %s are a mistake that is named', (_, content, members, words) => {
+    file(content, 'roots.pem')
+    const config = file({ webauthn: { attestation_roots: 'roots.pem', ...members } })
     expect(mistake(() => loadConfig({ config }, {}))).toMatch(words)
   })
 

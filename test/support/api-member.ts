@@ -53,5 +53,6 @@ export const webauthnClient = (url: string, device: string): WebAuthnClient =>
     origin: url,
     interaction: new ScriptedInteraction(),
     clock: systemClock,
+    isKeyNamed: true,
     openAuthenticators: () => openAuthenticators({ device, clock: systemClock, random: systemRandom }),
   })

@@ -41,10 +41,17 @@ export interface Extension {
   value: Uint8Array
 }
 
-export const basicConstraints = (ca: boolean): Extension => ({
+export const basicConstraints = (ca: boolean, pathLength?: number): Extension => ({
   id: '2.5.29.19',
   critical: true,
-  value: ca ? sequence(truth()) : sequence(),
+  value: ca ? sequence(truth(), ...(pathLength === undefined ? [] : [integer(pathLength)])) : sequence(),
+})
+
+/** RFC 5280 section 4.2.1.3; `first` is the first byte of the bits: 0x80 for digitalSignature, 0x04 for keyCertSign. */
+export const keyUsage = (first: number): Extension => ({
+  id: '2.5.29.15',
+  critical: true,
+  value: der(0x03, Buffer.from([0, first])),
 })
 
 export interface CertificateParts {
@@ -53,13 +60,20 @@ export interface CertificateParts {
   subject: Uint8Array
   issuer: Uint8Array
   publicKey: KeyObject
-  /** P-256. */
   issuerKey: KeyObject
   extensions: readonly Extension[]
 }
 
+/** How a key of this kind signs certificates, always over SHA-256 where it has a choice. */
+const signatureAlgorithms: Readonly<Record<string, Buffer>> = {
+  ec: sequence(oid('1.2.840.10045.4.3.2')),
+  rsa: sequence(oid('1.2.840.113549.1.1.11'), der(0x05)),
+  ed25519: sequence(oid('1.3.101.112')),
+}
+
 export function makeCertificate(parts: CertificateParts): Buffer {
-  const algorithm = sequence(oid('1.2.840.10045.4.3.2'))
+  const keyType = parts.issuerKey.asymmetricKeyType ?? ''
+  const algorithm = signatureAlgorithms[keyType] ?? sequence()
   const extensions = parts.extensions.map(({ id, critical, value }) =>
     sequence(oid(id), ...(critical ? [truth()] : []), octets(value)),
   )
@@ -75,5 +89,5 @@ export function makeCertificate(parts: CertificateParts): Buffer {
     parts.publicKey.export({ type: 'spki', format: 'der' }),
     ...(parts.version === 3 ? [tagged(3, sequence(...extensions))] : []),
   )
-  return sequence(body, algorithm, bits(sign('sha256', body, parts.issuerKey)))
+  return sequence(body, algorithm, bits(sign(keyType === 'ed25519' ? null : 'sha256', body, parts.issuerKey)))
 }

@@ -30,14 +30,16 @@ export interface HufuOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** What stands on stdin; nothing, and no terminal, when left out. */
   readonly input?: string | undefined
+  /** The user and group to run as; those of the tests when left out. */
+  readonly as?: { readonly uid: number; readonly gid: number } | undefined
 }
 
 export interface RunningHufu {
   readonly pid: number
-  /** The first event of this name, as soon as it is there. */
-  seen(name: string): Promise<HufuEvent>
-  /** Whether the words are on stderr by now. */
-  said(words: RegExp): Promise<string>
+  /** The first event of this name, as soon as it is there; `patience` is in milliseconds. */
+  seen(name: string, patience?: number): Promise<HufuEvent>
+  /** All of stderr, as soon as the words are on it; `patience` is in milliseconds. */
+  said(words: RegExp, patience?: number): Promise<string>
   kill(signal: NodeJS.Signals): void
   readonly finished: Promise<HufuRun>
 }
@@ -71,6 +73,7 @@ export function startHufu(args: readonly string[], options: HufuOptions = {}): R
     reject: false,
     stripFinalNewline: false,
     timeout: 60_000,
+    ...options.as,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   })
   let stdout = ''
@@ -101,8 +104,9 @@ export function startHufu(args: readonly string[], options: HufuOptions = {}): R
   }
   return {
     pid: child.pid ?? 0,
-    seen: name => until(`event ${name}`, () => orEnd(whole().find(({ event }) => event === name))),
-    said: words => until(`words ${words}`, () => orEnd(words.test(stderr) ? stderr : undefined)),
+    seen: (name, patience) =>
+      until(`event ${name}`, () => orEnd(whole().find(({ event }) => event === name)), patience),
+    said: (words, patience) => until(`words ${words}`, () => orEnd(words.test(stderr) ? stderr : undefined), patience),
     kill: signal => void child.kill(signal),
     finished,
   }

@@ -11,17 +11,23 @@ const lengthOffset = aaguidOffset + 16
 const idOffset = lengthOffset + 2
 const attestedFlag = 0x40
 
+export interface AttestedCredential {
+  readonly id: Uint8Array
+  /** A COSE_Key, and behind it the extensions if any. */
+  readonly publicKey: Uint8Array
+}
+
 /**
- * The id in the attested credential data of `authData`.
+ * The attested credential data in `authData`.
  * @throws {CtapError} `key_protocol` when there is none.
  */
-export function attestedCredentialId(authData: Uint8Array): Uint8Array {
+export function attestedCredential(authData: Uint8Array): AttestedCredential {
   const attested = authData.length >= idOffset && ((authData[flagsOffset] ?? 0) & attestedFlag) !== 0
   const length = attested ? new DataView(authData.buffer, authData.byteOffset).getUint16(lengthOffset) : 0
   if (length === 0 || authData.length <= idOffset + length) {
     throw new CtapError('key_protocol', 'the security key made a credential without an id')
   }
-  return authData.slice(idOffset, idOffset + length)
+  return { id: authData.slice(idOffset, idOffset + length), publicKey: authData.subarray(idOffset + length) }
 }
 
 const isSelfAttestation = ({ fmt, attStmt, authData }: MakeCredentialResult): boolean =>

@@ -4,14 +4,15 @@ import type {
   PublicKeyCredentialRequestOptionsJson,
   RegistrationResponseJson,
 } from '../../contract/webauthn.ts'
-import type { CeremonyTools } from './ceremonies.ts'
+import type { CeremonyTools } from './keys.ts'
 
 /** A WebAuthn client for security keys: what a browser is on the web. */
 export interface WebAuthnClient {
   /**
    * Has a security key make a credential (WebAuthn section 5.1.3).
    * @throws {RpIdError} when the server speaks for a relying party that it is not
-   * @throws {CtapError} `key_excluded` when the key is bound already, `key_denied`, `key_timeout`, `key_not_found` …
+   * @throws {CtapError} `key_excluded` when the key is bound already, `key_denied`, `key_timeout`, `key_not_found`,
+   * `key_pin_invalid` …
    * @throws {CancelledError} on Ctrl-C
    */
   create(options: PublicKeyCredentialCreationOptionsJson): Promise<RegistrationResponseJson>
@@ -24,14 +25,12 @@ export interface WebAuthnClient {
   get(options: PublicKeyCredentialRequestOptionsJson): Promise<AuthenticationResponseJson>
 }
 
-export type WebAuthnClientOptions = CeremonyTools
-
 /**
  * The WebAuthn client for the server at `origin`. Ceremonies, and with them all that speaks to security keys, are
  * loaded when the first begins.
  * @param options.openAuthenticators where the keys come from; called once for each ceremony, and closed after it.
  */
-export const createWebAuthnClient = (options: WebAuthnClientOptions): WebAuthnClient => ({
-  create: async creation => (await import('./ceremonies.ts')).register(creation, options),
-  get: async request => (await import('./ceremonies.ts')).authenticate(request, options),
+export const createWebAuthnClient = (options: CeremonyTools): WebAuthnClient => ({
+  create: async creation => (await import('./registration.ts')).register(creation, options),
+  get: async request => (await import('./authentication.ts')).authenticate(request, options),
 })

@@ -1,6 +1,7 @@
 import { enErrors } from './en-errors.ts'
 import { enHelp } from './en-help.ts'
 import { enKeyErrors } from './en-key-errors.ts'
+import { enKeys } from './en-keys.ts'
 import { enWebAuthnErrors } from './en-webauthn-errors.ts'
 
 const enWords = {
@@ -40,6 +41,7 @@ const enWords = {
   'ask.login_method': 'How do you want to log in?',
   'ask.second_factor': 'Second step. How do you want to confirm?',
   'ask.step_up': 'First confirm that it is you. How?',
+  'ask.pin': 'PIN of “{{key}}”:',
   'ask.which_key': 'Which security key?',
   'check.not_empty': 'Please type something.',
   'check.six_digits': 'A code has 6 digits.',
@@ -54,9 +56,14 @@ const enWords = {
   'code.sent': 'A code is on its way to {{destination}}.',
   'code.resend_later': 'Another code can be sent {{when}}.',
   'refused.remaining': 'You can try again, also in another way: {{methods}}.',
-  'key.plug_in': 'Plug in your security key …',
-  'key.touch': 'The security key blinks: touch it …',
+  'key.plug_in': 'Plug in your security key if it is not in yet, and touch it when it blinks.',
+  'key.plug_in_again': 'The security key “{{key}}” was unplugged. Plug it in again …',
+  'key.touch': 'Your security keys blink: touch the one to use …',
   'key.touch_named': 'The security key “{{key}}” blinks: touch it …',
+  'key.touch_again': 'The security key “{{key}}” blinks again: touch it once more …',
+  'key.passed_over': 'Passing over “{{key}}”. {{reason}}',
+  'key.few_tries_one': 'One try is left: after another wrong PIN the key locks itself for good.',
+  'key.few_tries_other': '{{count}} tries are left before the key locks itself for good.',
   'when.soon': 'in a moment',
   'when.seconds_one': 'in {{count}} second',
   'when.seconds_other': 'in {{count}} seconds',
@@ -174,5 +181,5 @@ const enWords = {
 } as const
 
 /** English: the catalogue that gives the keys. */
-export const en = { ...enWords, ...enHelp, ...enErrors, ...enKeyErrors, ...enWebAuthnErrors } as const
+export const en = { ...enWords, ...enHelp, ...enErrors, ...enKeys, ...enKeyErrors, ...enWebAuthnErrors } as const
 export type Catalogue = typeof en

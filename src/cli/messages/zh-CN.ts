@@ -2,6 +2,7 @@ import type { Catalogue } from './en.ts'
 import { zhCnErrors } from './zh-CN-errors.ts'
 import { zhCnHelp } from './zh-CN-help.ts'
 import { zhCnKeyErrors } from './zh-CN-key-errors.ts'
+import { zhCnKeys } from './zh-CN-keys.ts'
 import { zhCnWebAuthnErrors } from './zh-CN-webauthn-errors.ts'
 
 /** Chinese has one plural form, `other`. */
@@ -44,6 +45,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'ask.login_method': '请选择登录方式',
   'ask.second_factor': '还差一步，请选择验证方式',
   'ask.step_up': '请先验证身份，选择验证方式',
+  'ask.pin': '“{{key}}”的 PIN：',
   'ask.which_key': '请选择安全密钥',
   'check.not_empty': '请输入内容。',
   'check.six_digits': '验证码是 6 位数字。',
@@ -58,9 +60,13 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'code.sent': '验证码已发送至 {{destination}}。',
   'code.resend_later': '{{when}}可以重新发送验证码。',
   'refused.remaining': '可以重试，也可以换一种验证方式：{{methods}}。',
-  'key.plug_in': '请插入安全密钥…',
-  'key.touch': '安全密钥正在闪烁，请轻触它…',
+  'key.plug_in': '如果还没有插入安全密钥，请插入，并在它闪烁时轻触它。',
+  'key.plug_in_again': '安全密钥“{{key}}”已被拔出，请重新插入…',
+  'key.touch': '几个安全密钥都在闪烁，请轻触要使用的那个…',
   'key.touch_named': '安全密钥“{{key}}”正在闪烁，请轻触它…',
+  'key.touch_again': '安全密钥“{{key}}”又在闪烁，请再轻触一次…',
+  'key.passed_over': '跳过“{{key}}”：{{reason}}',
+  'key.few_tries_other': '再输错 {{count}} 次，安全密钥就会永久锁定。',
   'when.soon': '稍后',
   'when.seconds_other': '{{count}} 秒后',
   'when.minutes_other': '{{count}} 分钟后',
@@ -170,6 +176,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'demo.ended': '演示已结束，没有留下任何内容。',
   ...zhCnHelp,
   ...zhCnErrors,
+  ...zhCnKeys,
   ...zhCnKeyErrors,
   ...zhCnWebAuthnErrors,
 }

@@ -26,12 +26,14 @@ export function layOutTable(
   paint: (style: Style, text: string) => string,
 ): string[] {
   const rows = cells.map(row => row.map(cell => ({ ...cell, text: printable(cell.text) })))
-  const widths = titles.map((title, column) =>
-    Math.max(widthOf(title), ...rows.map(row => Math.min(widestCell, widthOf(row[column]?.text ?? '')))),
-  )
+  const isCopied = (column: number) => rows.some(row => row[column]?.style === 'command')
+  const widths = titles.map((title, column) => {
+    const widest = isCopied(column) ? columns : widestCell
+    return Math.max(widthOf(title), ...rows.map(row => Math.min(widest, widthOf(row[column]?.text ?? ''))))
+  })
   const styled = ({ style }: Cell, text: string) => (style && text.trim() ? paint(style, text) : text)
   const room = columns - indent.length - gap.length * (titles.length - 1)
-  makeFit(widths, room, column => rows.some(row => row[column]?.style === 'command'))
+  makeFit(widths, room, isCopied)
   const total = indent.length + widths.reduce((sum, width) => sum + width, 0) + gap.length * (titles.length - 1)
   if (total > columns) {
     return rows.flatMap(row => [

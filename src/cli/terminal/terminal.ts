@@ -3,6 +3,7 @@ import type { Translate } from '../messages/catalogue.ts'
 import type { PromptOptions } from './prompts.ts'
 import { layOutTable } from './table.ts'
 import { prepareWidths, wrapIndented, wrapText } from './text-width.ts'
+import { showWait } from './wait.ts'
 
 export interface TerminalOptions {
   readonly system: Pick<SystemContext, 'env' | 'stdin' | 'stdout' | 'stderr' | 'platform'>
@@ -93,10 +94,12 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     t,
     paint,
     say: text => writeOn(words, text),
+    sayWhole: write,
     note: text => {
       if (!quiet) writeOn(words, text)
     },
     warn: text => writeOn(stderr, text),
+    warnWhole: text => void stderr.write(`${text}\n`),
     async table(titles, rows) {
       await prepareWidths([...titles, ...rows.flatMap(row => row.map(cell => cell.text))])
       write(layOutTable(titles, rows, columns(), paint).join('\n'))
@@ -112,9 +115,9 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
       const { module, how } = await prompts()
       return module.askText(question, given, how)
     },
-    secret: async question => {
+    secret: async (question, stop) => {
       const { module, how } = await prompts()
-      return module.askSecret(question, how)
+      return module.askSecret(question, stop ? { ...how, signal: AbortSignal.any([signal, stop]) } : how)
     },
     confirm: async (question, preselected) => {
       const { module, how } = await prompts()
@@ -122,28 +125,8 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     },
     waiting(text) {
       if (quiet) return noWait
-      if (interactive) {
-        let stop = () => {}
-        let words = text
-        let update = (next: string) => {
-          words = next
-        }
-        let stopped = false
-        void import('./wait.ts').then(({ showWait }) => {
-          if (stopped) return
-          const shown = showWait(words, promptOutput)
-          update = shown.update
-          stop = shown.stop
-        })
-        return {
-          update: next => update(next),
-          stop: () => {
-            stopped = true
-            stop()
-          },
-        }
-      }
-      write(text)
+      if (interactive) return showWait(text, promptOutput)
+      writeOn(words, text)
       return noWait
     },
   }

@@ -9,7 +9,15 @@ import { CtapError } from '../errors.ts'
 import { statusError } from './status.ts'
 
 /** Section 6: the authenticator API's command bytes. */
-export const ctap2Command = { makeCredential: 0x01, getAssertion: 0x02, getInfo: 0x04 } as const
+export const ctap2Command = {
+  makeCredential: 0x01,
+  getAssertion: 0x02,
+  getInfo: 0x04,
+  clientPin: 0x06,
+  reset: 0x07,
+  getNextAssertion: 0x08,
+  selection: 0x0b,
+} as const
 
 /** Section 6.4: what a key takes at least, when its getInfo does not say. */
 export const defaultMaxMessageSize = 1024

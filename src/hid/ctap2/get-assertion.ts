@@ -74,9 +74,21 @@ export async function getAssertion(
   options: CommandOptions = {},
 ): Promise<GetAssertionResult> {
   const answer = await callCtap2(channel, ctap2Command.getAssertion, assertionRequest(parameters), options)
+  return assertion(answer, parameters.allowList ?? [])
+}
+
+/**
+ * The next of several assertions (section 6.3), which the key keeps for half a minute.
+ * @throws {CtapError} `key_not_allowed` when there is none
+ */
+export async function getNextAssertion(channel: Channel, options: CommandOptions = {}): Promise<GetAssertionResult> {
+  return assertion(await callCtap2(channel, ctap2Command.getNextAssertion, undefined, options), [])
+}
+
+function assertion(answer: CborMap, allowList: readonly CredentialDescriptor[]): GetAssertionResult {
   const user = answer.get(0x04)
   return {
-    credentialId: credentialId(answer, parameters.allowList ?? []),
+    credentialId: credentialId(answer, allowList),
     authData: requiredBytes(answer, 0x02),
     signature: requiredBytes(answer, 0x03),
     userHandle: user instanceof Map ? optionalBytes(user, 'id') : undefined,

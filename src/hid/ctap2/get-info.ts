@@ -32,8 +32,22 @@ export interface AuthenticatorInfo {
   readonly transports: readonly string[]
   /** COSE identifiers; empty when the key does not say. */
   readonly algorithms: readonly number[]
+  /** Unicode code points. */
   readonly minPinLength: number | undefined
   readonly firmwareVersion: number | undefined
+  /** Whether the key gives no token by PIN until the PIN is changed. */
+  readonly forcePinChange?: boolean | undefined
+  /** How often to let the user try a finger before the PIN is asked for. */
+  readonly preferredPlatformUvAttempts?: number | undefined
+  /** Bits, as the FIDO registry names the ways of verification: 0x02 a finger. */
+  readonly uvModality?: number | undefined
+  /** By name (`FIDO`, `FIPS-CMVP-2` …) their level. */
+  readonly certifications?: ReadonlyMap<string, number> | undefined
+  /** About how many more credentials the key keeps. */
+  readonly remainingDiscoverableCredentials?: number | undefined
+  readonly attestationFormats?: readonly string[] | undefined
+  /** Whether a reset wants a long touch (CTAP 2.2). */
+  readonly longTouchForReset?: boolean | undefined
   /** The whole answer, members that this program does not know included. */
   readonly members: CborMap
 }
@@ -44,6 +58,23 @@ function booleans(value: unknown): Map<string, boolean> {
   for (const [name, on] of value) if (typeof name === 'string' && typeof on === 'boolean') options.set(name, on)
   return options
 }
+
+function levels(value: unknown): Map<string, number> | undefined {
+  if (!(value instanceof Map)) return undefined
+  const certifications = new Map<string, number>()
+  for (const [name, level] of value) {
+    if (typeof name === 'string' && typeof level === 'number') certifications.set(name, level)
+  }
+  return certifications
+}
+
+/** A limit, which the specification has greater than zero: a key that says otherwise says nothing. */
+function limit(members: CborMap, key: number): number | undefined {
+  const value = optionalNumber(members, key)
+  return value !== undefined && value > 0 ? value : undefined
+}
+
+const flag = (members: CborMap, key: number): boolean => members.get(key) === true
 
 function algorithms(value: unknown): number[] {
   if (!Array.isArray(value)) return []
@@ -69,14 +100,21 @@ export async function getInfo(channel: Channel, options: CallOptions = {}): Prom
     extensions: texts(members, 0x02),
     aaguid,
     options: booleans(members.get(0x04)),
-    maxMsgSize: optionalNumber(members, 0x05) ?? defaultMaxMessageSize,
+    maxMsgSize: limit(members, 0x05) ?? defaultMaxMessageSize,
     pinUvAuthProtocols: Array.isArray(protocols) ? protocols.filter(item => typeof item === 'number') : [],
-    maxCredentialCountInList: optionalNumber(members, 0x07),
-    maxCredentialIdLength: optionalNumber(members, 0x08),
+    maxCredentialCountInList: limit(members, 0x07),
+    maxCredentialIdLength: limit(members, 0x08),
     transports: texts(members, 0x09),
     algorithms: algorithms(members.get(0x0a)),
     minPinLength: optionalNumber(members, 0x0d),
     firmwareVersion: optionalNumber(members, 0x0e),
+    forcePinChange: flag(members, 0x0c),
+    preferredPlatformUvAttempts: optionalNumber(members, 0x11),
+    uvModality: optionalNumber(members, 0x12),
+    certifications: levels(members.get(0x13)),
+    remainingDiscoverableCredentials: optionalNumber(members, 0x14),
+    attestationFormats: members.has(0x16) ? texts(members, 0x16) : undefined,
+    longTouchForReset: flag(members, 0x18),
     members,
   }
 }

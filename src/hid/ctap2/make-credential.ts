@@ -1,6 +1,7 @@
 // https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-errata-20220621.html#authenticatorMakeCredential
 // Section 6.1.
 
+import { utf8 } from '../../lib/bytes.ts'
 import type { CborMap } from '../../lib/cbor.ts'
 import type { Channel } from '../ctaphid/channel.ts'
 import { callCtap2, ctap2Command, malformed, presentEntries, requiredBytes } from './command.ts'
@@ -29,7 +30,13 @@ export interface MakeCredentialParameters {
   readonly extensions?: CborMap | undefined
   readonly options?: CtapOptions | undefined
   readonly pinUvAuth?: PinUvAuth | undefined
+  /** How a credential hides (section 12.1): 1 not at all, 2 unless it is named, 3 unless the user is verified. */
+  readonly credProtect?: CredProtect | undefined
+  /** 1: by the vendor's list of sites, 2: by the platform's (section 6.1). */
+  readonly enterpriseAttestation?: number | undefined
 }
+
+export type CredProtect = 1 | 2 | 3
 
 export interface MakeCredentialResult {
   /** The attestation statement format: `packed`, `none`, `fido-u2f` … */
@@ -37,6 +44,23 @@ export interface MakeCredentialResult {
   /** Authenticator data with the attested credential (WebAuthn section 6.1). */
   readonly authData: Uint8Array
   readonly attStmt: CborMap
+}
+
+/** Names longer than this, in bytes, keys may cut (WebAuthn section 6.4.1.2); some refuse them. */
+const longestName = 64
+
+/** A name, cut between two characters where it is longer than keys take. */
+function shortened(name: string | undefined): string | undefined {
+  if (name === undefined) return undefined
+  const bytes = utf8(name)
+  let end = Math.min(bytes.length, longestName)
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, end))
+}
+
+function extensions({ extensions: given, credProtect }: MakeCredentialParameters): CborMap | undefined {
+  if (credProtect === undefined) return given
+  return new Map([...(given ?? []), ['credProtect', credProtect]])
 }
 
 /** The request's map. */
@@ -48,15 +72,15 @@ export function credentialRequest(parameters: MakeCredentialParameters): CborMap
       0x02,
       presentEntries([
         ['id', rp.id],
-        ['name', rp.name],
+        ['name', shortened(rp.name)],
       ]),
     ],
     [
       0x03,
       presentEntries([
         ['id', user.id],
-        ['name', user.name],
-        ['displayName', user.displayName],
+        ['name', shortened(user.name)],
+        ['displayName', shortened(user.displayName)],
       ]),
     ],
     [
@@ -69,10 +93,11 @@ export function credentialRequest(parameters: MakeCredentialParameters): CborMap
       ),
     ],
     [0x05, descriptors(parameters.excludeList)],
-    [0x06, parameters.extensions],
+    [0x06, extensions(parameters)],
     [0x07, optionsMap(parameters.options)],
     [0x08, pinUvAuth?.pinUvAuthParam],
     [0x09, pinUvAuth?.pinUvAuthProtocol],
+    [0x0a, parameters.enterpriseAttestation],
   ])
 }
 

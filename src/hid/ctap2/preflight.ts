@@ -2,6 +2,7 @@
 // Sections 6.1.2 and 6.2.2 with getInfo's limits (section 6.4): a list that is longer than the key takes is asked about
 // in parts, without a touch ("pre-flight"), and the request itself then names the credential that the key has.
 
+import type { PinUvAuthToken } from '../authenticator.ts'
 import type { Channel } from '../ctaphid/channel.ts'
 import { CtapError, isCtapError } from '../errors.ts'
 import { encodedSize } from './command.ts'
@@ -22,7 +23,10 @@ import {
 
 type Limits = Pick<AuthenticatorInfo, 'maxMsgSize' | 'maxCredentialCountInList' | 'maxCredentialIdLength'>
 
-const hashLength = 32
+/** Instead of a client data hash, where no client data is signed. */
+const nothing = new Uint8Array(32)
+/** Keys that say nothing without verification, or without a touch. */
+const untold = ['key_pin_required', 'key_touch_required', 'key_unsupported_option'] as const
 type List = readonly CredentialDescriptor[]
 
 /** Only ids that the key can have made: it answers longer ones with an error, for the whole list. */
@@ -52,20 +56,59 @@ async function firstKnown(
   limits: Limits,
   options: CommandOptions,
 ): Promise<CredentialDescriptor | undefined> {
-  // What is signed here without a touch is over nothing that a server asked for, unless a PIN's proof is bound to that.
-  const clientDataHash = parameters.pinUvAuth ? parameters.clientDataHash : new Uint8Array(hashLength)
-  const question = { ...parameters, clientDataHash, options: { up: false } }
+  const question = { ...parameters, options: { up: false } }
   const request = (allowList: List): GetAssertionParameters => ({ ...question, allowList })
   const fits = (part: List) => encodedSize(assertionRequest(request(part))) <= limits.maxMsgSize
-  for (const part of parts(list, limits, fits)) {
+  const silent = { ...options, onKeepalive: undefined }
+  const ask = async (part: List): Promise<CredentialDescriptor | undefined> => {
     try {
-      const { credentialId } = await getAssertion(channel, request(part), options)
+      const { credentialId } = await getAssertion(channel, request(part), silent)
       return { id: credentialId }
     } catch (error) {
-      if (!isCtapError(error, 'key_no_credentials')) throw error
+      if (isCtapError(error, 'key_no_credentials')) return undefined
+      if (!isTooLong(error, part)) throw error
+      const middle = Math.ceil(part.length / 2)
+      return (await ask(part.slice(0, middle))) ?? (await ask(part.slice(middle)))
     }
   }
+  for (const part of parts(possible(list, limits), limits, fits)) {
+    const known = await ask(part)
+    if (known) return known
+  }
   return undefined
+}
+
+/** Not every key tells its limits: some only refuse a list (0x15, 0x39) that may pass in halves. */
+const isTooLong = (error: unknown, list: List): boolean =>
+  isCtapError(error, 'key_request_too_large') && list.length > 1
+
+/** What is signed without a touch is over nothing that a server asked for, unless a PIN's proof is bound to that. */
+const questionOf = (
+  rpId: string,
+  { clientDataHash, pinUvAuth }: Pick<GetAssertionParameters, 'clientDataHash' | 'pinUvAuth'>,
+) => ({ rpId, clientDataHash: pinUvAuth ? clientDataHash : nothing, pinUvAuth })
+
+export interface CredentialQuery {
+  readonly rpId: string
+  readonly credentials: List
+  readonly token?: PinUvAuthToken | undefined
+}
+
+/** Whether the key has one of these credentials; undefined where it does not tell without a touch. */
+export async function hasCredential(
+  channel: Channel,
+  { rpId, credentials, token }: CredentialQuery,
+  limits: Limits,
+  options: CommandOptions,
+): Promise<boolean | undefined> {
+  const pinUvAuth = token && { pinUvAuthParam: token.authenticate(nothing), pinUvAuthProtocol: token.protocol }
+  const question = { rpId, clientDataHash: nothing, pinUvAuth }
+  try {
+    return (await firstKnown(channel, credentials, question, limits, options)) !== undefined
+  } catch (error) {
+    if (isCtapError(error, ...untold)) return undefined
+    throw error
+  }
 }
 
 const isWithin = (list: List, limits: Limits, size: number) =>
@@ -85,8 +128,14 @@ export async function getAssertionAmong(
   const none = () => new CtapError('key_no_credentials', 'the security key has none of these credentials')
   if (list.length === 0) throw none()
   const request = { ...parameters, allowList: list }
-  if (isWithin(list, limits, encodedSize(assertionRequest(request)))) return getAssertion(channel, request, options)
-  const known = await firstKnown(channel, list, parameters, limits, withoutTouch(options))
+  if (isWithin(list, limits, encodedSize(assertionRequest(request)))) {
+    try {
+      return await getAssertion(channel, request, options)
+    } catch (error) {
+      if (!isTooLong(error, list)) throw error
+    }
+  }
+  const known = await firstKnown(channel, list, questionOf(parameters.rpId, parameters), limits, options)
   if (!known) throw none()
   return getAssertion(channel, { ...parameters, allowList: [known] }, options)
 }
@@ -100,11 +149,13 @@ export async function makeCredentialUnless(
 ): Promise<MakeCredentialResult> {
   const list = possible(parameters.excludeList ?? [], limits)
   const request = { ...parameters, excludeList: list }
-  if (isWithin(list, limits, encodedSize(credentialRequest(request)))) return makeCredential(channel, request, options)
-  const { rp, clientDataHash, pinUvAuth } = parameters
-  const query = { rpId: rp.id, clientDataHash, pinUvAuth }
-  const known = await firstKnown(channel, list, query, limits, withoutTouch(options))
+  if (isWithin(list, limits, encodedSize(credentialRequest(request)))) {
+    try {
+      return await makeCredential(channel, request, options)
+    } catch (error) {
+      if (!isTooLong(error, list)) throw error
+    }
+  }
+  const known = await firstKnown(channel, list, questionOf(parameters.rp.id, parameters), limits, options)
   return makeCredential(channel, { ...parameters, excludeList: known ? [known] : [] }, options)
 }
-
-const withoutTouch = (options: CommandOptions): CommandOptions => ({ ...options, onKeepalive: undefined })

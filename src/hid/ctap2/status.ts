@@ -1,5 +1,6 @@
 // https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-errata-20220621.html
-// Section 8.2, status codes; those that only CTAP 2.0 had (0x16, 0x2A, 0x38) are kept, keys still send them.
+// Section 8.2, status codes; those that only CTAP 2.0 and its drafts had (0x10, 0x13, 0x16, 0x29, 0x2A, 0x38) are kept,
+// keys still send them.
 
 import { CtapError, type KeyErrorCode } from '../errors.ts'
 
@@ -13,8 +14,10 @@ export const statusNames: ReadonlyMap<number, string> = new Map([
   [0x06, 'CTAP1_ERR_CHANNEL_BUSY'],
   [0x0a, 'CTAP1_ERR_LOCK_REQUIRED'],
   [0x0b, 'CTAP1_ERR_INVALID_CHANNEL'],
+  [0x10, 'CTAP2_ERR_CBOR_PARSING'],
   [0x11, 'CTAP2_ERR_CBOR_UNEXPECTED_TYPE'],
   [0x12, 'CTAP2_ERR_INVALID_CBOR'],
+  [0x13, 'CTAP2_ERR_INVALID_CBOR_TYPE'],
   [0x14, 'CTAP2_ERR_MISSING_PARAMETER'],
   [0x15, 'CTAP2_ERR_LIMIT_EXCEEDED'],
   [0x16, 'CTAP2_ERR_UNSUPPORTED_EXTENSION'],
@@ -29,6 +32,7 @@ export const statusNames: ReadonlyMap<number, string> = new Map([
   [0x26, 'CTAP2_ERR_UNSUPPORTED_ALGORITHM'],
   [0x27, 'CTAP2_ERR_OPERATION_DENIED'],
   [0x28, 'CTAP2_ERR_KEY_STORE_FULL'],
+  [0x29, 'CTAP2_ERR_NOT_BUSY'],
   [0x2a, 'CTAP2_ERR_NO_OPERATION_PENDING'],
   [0x2b, 'CTAP2_ERR_UNSUPPORTED_OPTION'],
   [0x2c, 'CTAP2_ERR_INVALID_OPTION'],
@@ -53,13 +57,16 @@ export const statusNames: ReadonlyMap<number, string> = new Map([
   [0x3f, 'CTAP2_ERR_UV_INVALID'],
   [0x40, 'CTAP2_ERR_UNAUTHORIZED_PERMISSION'],
   [0x7f, 'CTAP1_ERR_OTHER'],
+  [0xdf, 'CTAP2_ERR_SPEC_LAST'],
 ])
 
 const codes: ReadonlyMap<number, KeyErrorCode> = new Map([
+  [0x01, 'key_unsupported'],
   [0x05, 'key_timeout'],
   [0x06, 'key_busy'],
   [0x15, 'key_request_too_large'],
   [0x19, 'key_excluded'],
+  [0x22, 'key_no_credentials'],
   [0x26, 'key_unsupported_algorithm'],
   [0x27, 'key_denied'],
   [0x28, 'key_full'],
@@ -81,7 +88,9 @@ const codes: ReadonlyMap<number, KeyErrorCode> = new Map([
   [0x3a, 'key_timeout'],
   [0x3b, 'key_touch_required'],
   [0x3c, 'key_uv_blocked'],
+  [0x3e, 'key_unsupported_option'],
   [0x3f, 'key_uv_invalid'],
+  [0x40, 'key_unsupported_option'],
 ])
 
 /** The name in the specification of a status byte, ranges included. */

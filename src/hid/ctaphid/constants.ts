@@ -32,5 +32,18 @@ export const hidError = {
   other: 0x7f,
 } as const
 
+/** The names of section 11.2.9.1.6 for them. */
+export const hidErrorNames: ReadonlyMap<number, string> = new Map([
+  [hidError.invalidCommand, 'ERR_INVALID_CMD'],
+  [hidError.invalidParameter, 'ERR_INVALID_PAR'],
+  [hidError.invalidLength, 'ERR_INVALID_LEN'],
+  [hidError.invalidSequence, 'ERR_INVALID_SEQ'],
+  [hidError.messageTimeout, 'ERR_MSG_TIMEOUT'],
+  [hidError.channelBusy, 'ERR_CHANNEL_BUSY'],
+  [hidError.lockRequired, 'ERR_LOCK_REQUIRED'],
+  [hidError.invalidChannel, 'ERR_INVALID_CHANNEL'],
+  [hidError.other, 'ERR_OTHER'],
+])
+
 /** Section 11.2.4: on this channel, INIT asks for one. */
 export const broadcastChannel = 0xffff_ffff

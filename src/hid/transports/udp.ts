@@ -1,10 +1,11 @@
 // CTAPHID over UDP, for keys in software: one report of 64 bytes per datagram, both ways.
 
 import { createSocket, type Socket } from 'node:dgram'
+import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import { isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 import type { Clock } from '../../lib/clock.ts'
-import type { HidDevice, HidTransport } from '../device.ts'
+import { type HidDevice, type HidTransport, reportLength } from '../device.ts'
 import { CtapError } from '../errors.ts'
 import { ReportQueue } from '../report-queue.ts'
 
@@ -15,7 +16,7 @@ export interface UdpAddress {
   readonly localPort?: number
 }
 
-const addressForm = /^udp:(\[[0-9a-fA-F:.]+\]|[^:[\]\s]+):(\d{1,5})(?::(\d{1,5}))?$/
+const addressForm = /^udp:(\[[0-9a-fA-F:.]+(?:%[\w.-]+)?\]|[^:[\]\s]+):(\d{1,5})(?::(\d{1,5}))?$/
 
 /** Whether `device` names a key over UDP rather than a path. */
 export const isUdpDevice = (device: string): boolean => device.startsWith('udp:')
@@ -37,6 +38,9 @@ export function parseUdpAddress(device: string): UdpAddress {
   }
 }
 
+/** How long a name may take to be resolved, in milliseconds. */
+const namePatience = 5_000
+
 class UdpDevice implements HidDevice {
   readonly path: string
   readonly product: string
@@ -49,7 +53,9 @@ class UdpDevice implements HidDevice {
     this.product = path
     this.socket = socket
     this.reports = new ReportQueue(clock)
-    socket.on('message', datagram => this.reports.push(new Uint8Array(datagram)))
+    socket.on('message', datagram => {
+      if (datagram.length === reportLength) this.reports.push(new Uint8Array(datagram))
+    })
     socket.on('error', error => this.reports.fail(gone(path, error)))
   }
 
@@ -76,23 +82,53 @@ class UdpDevice implements HidDevice {
 const gone = (path: string, cause?: unknown) =>
   new CtapError('key_unplugged', `no security key answers at ${path}`, { device: path }, { cause })
 
-/** Opens a socket that takes datagrams from that one address alone. @throws {CtapError} `key_not_found` */
+/**
+ * Opens a socket that takes datagrams from that one address alone. Of a name's addresses, one of IPv4 is preferred:
+ * simulators on `localhost` seldom listen on both.
+ * @throws {CtapError} `key_not_found`; `key_busy` when another program has bound the local port
+ */
 export async function openUdpDevice(path: string, clock: Clock): Promise<HidDevice> {
   const { host, port, localPort } = parseUdpAddress(path)
-  const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
+  const { address, family } = await addressOf(path, host, clock)
+  const socket = createSocket(family === 6 ? 'udp6' : 'udp4')
   try {
     if (localPort !== undefined) {
-      socket.bind(localPort, isIPv6(host) ? '::' : '0.0.0.0')
+      socket.bind(localPort, family === 6 ? '::' : '0.0.0.0')
       await once(socket, 'listening')
     }
-    socket.connect(port, host)
+    socket.connect(port, address)
     await once(socket, 'connect')
   } catch (error) {
     socket.close()
-    throw new CtapError('key_not_found', `cannot reach a security key at ${path}`, { device: path }, { cause: error })
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+      throw new CtapError('key_busy', `another program uses port ${localPort}`, { device: path }, { cause: error })
+    }
+    throw unreachable(path, error)
   }
   return new UdpDevice(path, socket, clock)
 }
+
+async function addressOf(path: string, host: string, clock: Clock): Promise<{ address: string; family: number }> {
+  const literal = isIP(host)
+  if (literal !== 0) return { address: host, family: literal }
+  const found = new AbortController()
+  const tooLate = clock.sleep(namePatience, found.signal).then(() => {
+    throw new Error(`no address for ${host} in time`)
+  })
+  try {
+    const addresses = await Promise.race([lookup(host, { all: true }), tooLate])
+    const preferred = addresses.find(({ family }) => family === 4) ?? addresses[0]
+    if (preferred) return preferred
+  } catch (error) {
+    throw unreachable(path, error)
+  } finally {
+    found.abort()
+  }
+  throw unreachable(path)
+}
+
+const unreachable = (path: string, cause?: unknown) =>
+  new CtapError('key_not_found', `cannot reach a security key at ${path}`, { device: path }, { cause })
 
 /** A transport to the one key at `udp:HOST:PORT[:LOCALPORT]`. @throws {CtapError} `key_device_invalid` */
 export function udpTransport(device: string, clock: Clock): HidTransport {

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { AccountsTable, SessionsTable } from '../store/schema.ts'
@@ -9,12 +10,29 @@ import type { SecretKeys } from './secret-keys.ts'
 
 export type Locale = 'en' | 'zh-CN'
 
+/** What is asked of security keys. */
+export interface WebAuthnPolicy {
+  /** What keys are asked to say of their make (WebAuthn section 5.4.7). */
+  readonly attestation: 'none' | 'indirect' | 'direct' | 'enterprise'
+  /** Where given, only keys whose attestation leads to one of these are bound. */
+  readonly trustedRoots: readonly X509Certificate[] | undefined
+  readonly userVerification: 'required' | 'preferred' | 'discouraged'
+  /** AAGUIDs in lower case: where given, keys of other models are not bound. */
+  readonly allowedAaguids: readonly string[] | undefined
+  /** Keys of these models are not bound. */
+  readonly deniedAaguids: readonly string[]
+  /** Origins of pages that may hold a frame in which a ceremony runs. */
+  readonly topOrigins: readonly string[]
+}
+
 /** Settings that the rules depend on. Times are in milliseconds. */
 export interface Policy {
   /** What people know the service as: in TOTP apps, in messages. */
   readonly serviceName: string
   readonly rpId: string
+  /** Origins whose ceremonies count; the first is where people reach this server. */
   readonly origins: readonly string[]
+  readonly webauthn: WebAuthnPolicy
   readonly minimumPasswordLength: number
   readonly codeLifetime: number
   readonly resendAfter: number
@@ -35,6 +53,14 @@ const day = 24 * 60 * minute
 
 export const defaultPolicy = {
   serviceName: 'hufu',
+  webauthn: {
+    attestation: 'none',
+    trustedRoots: undefined,
+    userVerification: 'preferred',
+    allowedAaguids: undefined,
+    deniedAaguids: [],
+    topOrigins: [],
+  },
   minimumPasswordLength: 6,
   codeLifetime: 10 * minute,
   resendAfter: minute,

@@ -34,6 +34,10 @@ const telling = new Set([
   'recovery_code_incorrect',
   'webauthn_credential_unknown',
   'webauthn_signature_invalid',
+  // These depend on what was registered.
+  'webauthn_signature_malformed',
+  'webauthn_backup_eligibility_changed',
+  'webauthn_user_handle_mismatch',
 ])
 
 /**

@@ -90,19 +90,27 @@ export function createStepUps(domain: Domain): StepUps {
     return { challenge_id: challenge.id, operation, expires_at: isoTime(challenge.expires_at), methods }
   }
 
-  /** The challenge of this account and session that is still to be answered. */
+  /** Why a challenge of this account can't be answered here and now; undefined when it can. */
+  function whyClosed(challenge: ChallengesTable, member: Member): 'foreign' | 'used' | 'expired' | undefined {
+    if (challenge.session_id !== member.session.id) return 'foreign'
+    if (challenge.proof_hash !== null) return 'used'
+    return challenge.expires_at > clock.now() ? undefined : 'expired'
+  }
+
+  /**
+   * The challenge of this account and session that is still to be answered.
+   * @param isSigned whether a security key's answer has come, to which is told what became of its challenge
+   */
   async function open(
     member: Member,
     challengeId: string,
     method: VerificationMethod,
+    isSigned = false,
   ): Promise<{ subject: Subject; allowed: VerificationMethod[] }> {
     const challenge = await store.read.challenges.find(challengeId)
-    const isOpen =
-      challenge?.account_id === member.account.id &&
-      challenge.session_id === member.session.id &&
-      challenge.proof_hash === null &&
-      challenge.expires_at > clock.now()
-    if (!isOpen) throw new Refusal('challenge_expired')
+    if (challenge?.account_id !== member.account.id) throw new Refusal('challenge_expired')
+    const closed = whyClosed(challenge, member)
+    if (closed) throw new Refusal(isSigned ? `webauthn_challenge_${closed}` : 'challenge_expired')
     // Whether there is a password the account itself tells; the others are looked up.
     const isPassword = method === 'password' && member.account.password_hash !== null
     const bound = isPassword ? [] : await boundMethods(store.read, domain.outbox, member.account)
@@ -166,7 +174,7 @@ export function createStepUps(domain: Domain): StepUps {
     },
 
     async finishVerification(member, challengeId, answer) {
-      const { subject, allowed } = await open(member, challengeId, answer.method)
+      const { subject, allowed } = await open(member, challengeId, answer.method, answer.method === 'webauthn')
       const verified = await judgeVerification(domain, subject, answer, allowed, member)
       const proof = newSecret(random)
       const now = clock.now()

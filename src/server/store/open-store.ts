@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, openSync } from 'node:fs'
-import { Kysely } from 'kysely'
+import { type ConnectionProvider, Kysely } from 'kysely'
 import type { Queries, Store } from '../domain/ports/store.ts'
+import { GroupCommit } from './group-commit.ts'
 import type { Handle } from './handle.ts'
 import { migrate } from './migrate.ts'
 import { accountQueries } from './queries/accounts.ts'
@@ -40,12 +41,24 @@ function createPrivateFile(path: string): void {
  */
 export async function openSqliteStore(path: string): Promise<Store> {
   createPrivateFile(path)
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect(path) })
+  const dialect = new SqliteDialect(path)
+  const db = new Kysely<Tables>({ dialect })
   await migrate(db)
-  const read = queriesOn(db)
+  const executor = db.getExecutor()
+  const driver = dialect.createDriver()
+  const groups = new GroupCommit(dialect.turns, (provider: ConnectionProvider) =>
+    queriesOn(
+      new Kysely<Tables>({
+        config: { dialect },
+        dialect,
+        driver,
+        executor: executor.withConnectionProvider(provider),
+      }),
+    ),
+  )
   return {
-    read,
-    transaction: body => db.transaction().execute(transaction => body(queriesOn(transaction))),
+    read: queriesOn(db),
+    transaction: body => groups.transaction(body),
     ping: async () => {
       await db.selectFrom('settings').select('name').limit(1).execute()
     },

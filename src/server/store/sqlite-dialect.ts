@@ -11,6 +11,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
+import type { GroupConnection, Turns } from './group-commit.ts'
 
 /**
  * Kysely's SQLite dialect with what durability and many requests need:
@@ -20,20 +21,21 @@ import {
  * - one connection, handed out in turn: better-sqlite3 is synchronous, so a second would gain nothing.
  */
 export class SqliteDialect implements Dialect {
-  readonly #path: string
+  /** Who uses the connection when. */
+  readonly turns: SqliteTurns
 
   /** @param path of the database file; it is created, readable by its owner alone, when there is none. */
   constructor(path: string) {
-    this.#path = path
+    this.turns = new SqliteTurns(path)
   }
 
   createAdapter = () => new SqliteAdapter()
-  createDriver = (): Driver => new SqliteDriver(this.#path)
+  createDriver = (): Driver => new SqliteDriver(this.turns)
   createIntrospector = (db: Kysely<unknown>) => new SqliteIntrospector(db)
   createQueryCompiler = (): QueryCompiler => new SqliteQueryCompiler()
 }
 
-class SqliteDriver implements Driver {
+class SqliteTurns implements Turns {
   readonly #path: string
   #connection: SqliteConnection | undefined
   #busy = false
@@ -43,7 +45,7 @@ class SqliteDriver implements Driver {
     this.#path = path
   }
 
-  async init(): Promise<void> {
+  open(): void {
     const database = new Database(this.#path)
     database.pragma('journal_mode = WAL')
     database.pragma('synchronous = FULL')
@@ -52,34 +54,49 @@ class SqliteDriver implements Driver {
     this.#connection = new SqliteConnection(database)
   }
 
-  async acquireConnection(): Promise<DatabaseConnection> {
+  async take(): Promise<SqliteConnection> {
     if (this.#busy) await new Promise<void>(resolve => this.#waiting.push(resolve))
     this.#busy = true
-    if (!this.#connection) throw new Error('the database is closed')
+    if (!this.#connection) {
+      this.pass()
+      throw new Error('the database is closed')
+    }
     return this.#connection
   }
 
-  async releaseConnection(): Promise<void> {
+  pass(): void {
     const next = this.#waiting.shift()
     if (next) next()
     else this.#busy = false
   }
 
-  beginTransaction = (connection: DatabaseConnection) => run(connection, 'begin immediate')
-  commitTransaction = (connection: DatabaseConnection) => run(connection, 'commit')
-  rollbackTransaction = (connection: DatabaseConnection) => run(connection, 'rollback')
-
-  async destroy(): Promise<void> {
+  close(): void {
     this.#connection?.close()
     this.#connection = undefined
   }
+}
+
+class SqliteDriver implements Driver {
+  readonly #turns: SqliteTurns
+
+  constructor(turns: SqliteTurns) {
+    this.#turns = turns
+  }
+
+  init = async (): Promise<void> => this.#turns.open()
+  acquireConnection = (): Promise<DatabaseConnection> => this.#turns.take()
+  releaseConnection = async (): Promise<void> => this.#turns.pass()
+  beginTransaction = (connection: DatabaseConnection) => run(connection, 'begin immediate')
+  commitTransaction = (connection: DatabaseConnection) => run(connection, 'commit')
+  rollbackTransaction = (connection: DatabaseConnection) => run(connection, 'rollback')
+  destroy = async (): Promise<void> => this.#turns.close()
 }
 
 const run = async (connection: DatabaseConnection, sql: string): Promise<void> => {
   await connection.executeQuery(CompiledQuery.raw(sql))
 }
 
-class SqliteConnection implements DatabaseConnection {
+class SqliteConnection implements GroupConnection {
   readonly #database: Database.Database
   readonly #statements = new Map<string, Database.Statement>()
 
@@ -87,15 +104,27 @@ class SqliteConnection implements DatabaseConnection {
     this.#database = database
   }
 
+  get isInTransaction(): boolean {
+    return this.#database.inTransaction
+  }
+
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    let statement = this.#statements.get(query.sql)
-    if (!statement) {
-      statement = this.#database.prepare(query.sql)
-      this.#statements.set(query.sql, statement)
-    }
+    const statement = this.#prepared(query.sql)
     if (statement.reader) return { rows: statement.all(...query.parameters) as R[] }
     const { changes } = statement.run(...query.parameters)
     return { rows: [], numAffectedRows: BigInt(changes) }
+  }
+
+  run(sql: string): void {
+    this.#prepared(sql).run()
+  }
+
+  #prepared(sql: string): Database.Statement {
+    const known = this.#statements.get(sql)
+    if (known) return known
+    const statement = this.#database.prepare(sql)
+    this.#statements.set(sql, statement)
+    return statement
   }
 
   // biome-ignore lint/correctness/useYield: better-sqlite3 gives whole results; nothing here streams

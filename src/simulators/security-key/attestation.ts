@@ -1,17 +1,21 @@
 // https://www.w3.org/TR/webauthn-3/#sctn-packed-attestation-cert-requirements
 // A batch certificate as section 8.2.1 wants it, signed by itself.
 
-import { concatBytes } from '../../lib/bytes.ts'
+import { concatBytes, utf8 } from '../../lib/bytes.ts'
 import type { Random } from '../../lib/random.ts'
+import { generateKeyPair, type KeyPair, pointOf, signWith } from './algorithms.ts'
 import * as asn1 from './der.ts'
-import { type Es256Key, generateEs256Key, signEs256 } from './es256.ts'
+
+/** The model: 16 bytes. */
+export const softwareKeyAaguid: Uint8Array = utf8('hufu-softwarekey')
 
 export interface AttestationKey {
-  readonly key: Es256Key
+  readonly key: KeyPair
   /** DER. */
   readonly certificate: Uint8Array
 }
 
+const es256 = -7
 const ecdsaWithSha256 = '1.2.840.10045.4.3.2'
 const ecPublicKey = '1.2.840.10045.2.1'
 const prime256v1 = '1.2.840.10045.3.1.7'
@@ -41,12 +45,11 @@ function extensions(aaguid: Uint8Array): Uint8Array {
 
 /** Makes an attestation key and its certificate for the model `aaguid` (16 bytes). */
 export function makeAttestationKey(random: Random, aaguid: Uint8Array): AttestationKey {
-  const key = generateEs256Key(random)
+  const key = generateKeyPair(es256, random)
   const algorithm = asn1.sequence(asn1.identifier(ecdsaWithSha256))
-  const point = concatBytes(Uint8Array.of(0x04), key.x, key.y)
   const publicKey = asn1.sequence(
     asn1.sequence(asn1.identifier(ecPublicKey), asn1.identifier(prime256v1)),
-    asn1.bits(point),
+    asn1.bits(pointOf(key)),
   )
   const toBeSigned = asn1.sequence(
     asn1.der(0xa0, asn1.positiveInteger(Uint8Array.of(2))),
@@ -58,6 +61,6 @@ export function makeAttestationKey(random: Random, aaguid: Uint8Array): Attestat
     publicKey,
     extensions(aaguid),
   )
-  const signature = signEs256(key, toBeSigned)
+  const signature = signWith(key, toBeSigned)
   return { key, certificate: asn1.sequence(toBeSigned, algorithm, asn1.bits(signature)) }
 }

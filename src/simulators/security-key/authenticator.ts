@@ -1,90 +1,84 @@
 // https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-errata-20220621.html
-// Section 6, the authenticator's side of CTAP2: getInfo, makeCredential, getAssertion, getNextAssertion, reset and
-// selection; no PIN, no user verification.
+// Section 6, the authenticator's side of CTAP2, and of CTAP 2.0 and U2F where the profile is one of these.
 
-import { createHash } from 'node:crypto'
-import { concatBytes, utf8 } from '../../lib/bytes.ts'
-import { type CborMap, type CborValue, encodeCbor } from '../../lib/cbor.ts'
-import type { Random } from '../../lib/random.ts'
-import { type AttestationKey, makeAttestationKey } from './attestation.ts'
-import { CredentialStore, type StoredCredential } from './credentials.ts'
-import { coseKey, generateEs256Key, signEs256 } from './es256.ts'
-import { limits, readGetAssertion, readMakeCredential, StatusError, status } from './requests.ts'
-import type { TouchOutcome } from './touch.ts'
+import { concatBytes } from '../../lib/bytes.ts'
+import { type CborMap, encodeCbor } from '../../lib/cbor.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { makeAttestationKey, softwareKeyAaguid } from './attestation.ts'
+import { ClientPin } from './client-pin.ts'
+import { CredentialStore } from './credentials.ts'
+import { consentToAssertion20, consentToCredential20 } from './ctap20.ts'
+import { Assertions, consentToAssertion } from './get-assertion.ts'
+import { info } from './get-info.ts'
+import type { KeyState } from './key-state.ts'
+import { consentToCredential, createCredential } from './make-credential.ts'
+import { readGetAssertion, readMakeCredential } from './requests.ts'
+import { type AuthenticatorOptions, clockOf, type Settings, settle } from './settings.ts'
+import { StatusError, status } from './status.ts'
+import { TokenState } from './token.ts'
+import { type AskForTouch, touched } from './touch.ts'
+import { answerU2f } from './u2f.ts'
+import { type Finger, FingerprintReader } from './user-verification.ts'
 
-/** The model: 16 bytes. */
-export const softwareKeyAaguid: Uint8Array = utf8('hufu-softwarekey')
-
-const es256 = -7
-const flag = { userPresent: 0x01, attested: 0x40 } as const
 const command = {
   makeCredential: 0x01,
   getAssertion: 0x02,
   getInfo: 0x04,
+  clientPin: 0x06,
   reset: 0x07,
   getNextAssertion: 0x08,
   selection: 0x0b,
 } as const
+/** Section 6.6. */
+const resetWindow = 10_000
 
-export type AttestationForm = 'certificate' | 'self' | 'none'
-
-export interface AuthenticatorOptions {
-  readonly random: Random
-  readonly attestation?: AttestationForm | undefined
-  /** How many credentials fit. Default: no limit. */
-  readonly capacity?: number | undefined
-}
-
-/** Waits for the person. */
-export type AskForTouch = () => Promise<TouchOutcome>
-
-interface PendingAssertions {
-  readonly clientDataHash: Uint8Array
-  readonly flags: number
-  readonly rest: StoredCredential[]
-}
-
-const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest())
-
-function uint32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setUint32(0, value)
-  return bytes
-}
-
-async function touched(ask: AskForTouch): Promise<void> {
-  const outcome = await ask()
-  if (outcome === 'denied') throw new StatusError(status.denied)
-  if (outcome === 'cancelled') throw new StatusError(status.keepaliveCancel)
-  if (outcome === 'timed out') throw new StatusError(status.userActionTimeout)
-}
-
-/** What is behind the HID interface: takes CTAP2 requests, gives CTAP2 answers. */
+/** What is behind the HID interface: takes CTAP2 and U2F requests, gives their answers. */
 export class SoftwareAuthenticator {
   readonly credentials = new CredentialStore()
-  private readonly random: Random
-  private readonly form: AttestationForm
-  private readonly capacity: number
-  private readonly attestationKey: AttestationKey
-  private counter = 0
-  private pending: PendingAssertions | undefined
+  readonly protocols: readonly ('ctap2' | 'u2f')[]
+  private readonly clock: Clock
+  private readonly settings: Settings
+  private readonly state: KeyState
+  private readonly assertions: Assertions
+  private poweredUp: number
 
-  constructor({ random, attestation = 'certificate', capacity = Number.POSITIVE_INFINITY }: AuthenticatorOptions) {
-    this.random = random
-    this.form = attestation
-    this.capacity = capacity
-    this.attestationKey = makeAttestationKey(random, softwareKeyAaguid)
+  constructor(options: AuthenticatorOptions) {
+    const { random } = options
+    const settings = settle(options)
+    this.clock = clockOf(options)
+    this.settings = settings
+    this.protocols = settings.profile === 'u2f' ? ['u2f'] : ['ctap2', 'u2f']
+    const attestationKey = makeAttestationKey(random, softwareKeyAaguid)
+    const token = new TokenState(this.clock, random, settings.profile === 'ctap2.0')
+    const reader = new FingerprintReader(settings.hasFingerprintReader)
+    const clientPin = new ClientPin(options, settings, token, reader)
+    const { credentials } = this
+    this.state = { settings, random, credentials, attestationKey, token, clientPin, reader, signatureCounter: 0 }
+    this.assertions = new Assertions(this.state, this.clock)
+    this.poweredUp = this.clock.now()
   }
 
-  /** The DER certificate that signs attestation statements. */
+  /** The DER certificate that signs attestation statements and U2F registrations. */
   get attestationCertificate(): Uint8Array {
-    return this.attestationKey.certificate
+    return this.state.attestationKey.certificate
+  }
+
+  /** What the fingerprint reader finds from now on. */
+  setFinger(finger: Finger): void {
+    this.state.reader.finger = finger
+  }
+
+  /** The key has been pulled out and plugged in again: what it kept in memory is gone. */
+  powerCycle(): void {
+    this.assertions.forget()
+    this.state.clientPin.powerUp()
+    this.poweredUp = this.clock.now()
   }
 
   /** The answer to a request: a status byte and, if that is 0x00, the CBOR map of the command, if it has one. */
   async answer(request: Uint8Array, ask: AskForTouch): Promise<Uint8Array> {
     try {
-      if (request.length > limits.request) throw new StatusError(status.requestTooLarge)
+      if (request.length > this.settings.limits.request) throw new StatusError(status.requestTooLarge)
       const map = await this.run(request[0], request.subarray(1), ask)
       return concatBytes(Uint8Array.of(status.ok), map ? encodeCbor(map) : new Uint8Array())
     } catch (error) {
@@ -93,153 +87,48 @@ export class SoftwareAuthenticator {
     }
   }
 
+  /** The answer to a U2F request. `takeTouch` tells, without waiting, whether the person has touched the key. */
+  answerU2f(request: Uint8Array, takeTouch: () => boolean): Uint8Array {
+    this.assertions.forget()
+    return answerU2f(this.state, request, takeTouch)
+  }
+
   private async run(kind: number | undefined, body: Uint8Array, ask: AskForTouch): Promise<CborMap | undefined> {
-    if (kind === command.getNextAssertion) return this.nextAssertion()
-    this.pending = undefined
-    if (kind === command.makeCredential) return this.makeCredential(body, ask)
-    if (kind === command.getAssertion) return this.getAssertion(body, ask)
-    if (kind === command.getInfo) return this.info()
-    if (kind === command.selection) {
-      await touched(ask)
-      return undefined
-    }
-    if (kind === command.reset) {
-      await touched(ask)
-      this.credentials.clear()
-      this.counter = 0
+    if (kind === command.getNextAssertion) return this.assertions.next()
+    this.assertions.forget()
+    const is20 = this.settings.profile === 'ctap2.0'
+    if (kind === command.makeCredential) return this.makeCredential(body, ask, is20)
+    if (kind === command.getAssertion) return this.getAssertion(body, ask, is20)
+    if (kind === command.getInfo) return info(this.state)
+    if (kind === command.clientPin && this.state.clientPin.isSupported) return this.state.clientPin.run(body, ask)
+    if (kind === command.reset) return this.reset(ask)
+    if (kind === command.selection && !is20) {
+      await touched(ask, status.userActionTimeout)
       return undefined
     }
     throw new StatusError(status.invalidCommand)
   }
 
-  private info(): CborMap {
-    return new Map<number, CborValue>([
-      [0x01, ['FIDO_2_0']],
-      [0x03, softwareKeyAaguid],
-      [
-        0x04,
-        new Map([
-          ['rk', true],
-          ['up', true],
-          ['plat', false],
-        ]),
-      ],
-      [0x05, limits.request],
-      [0x07, limits.credentialsInList],
-      [0x08, limits.credentialId],
-      [0x09, ['usb']],
-      [
-        0x0a,
-        [
-          new Map<string, CborValue>([
-            ['alg', es256],
-            ['type', 'public-key'],
-          ]),
-        ],
-      ],
-      [0x0e, 1],
-    ])
+  private async makeCredential(body: Uint8Array, ask: AskForTouch, is20: boolean): Promise<CborMap> {
+    const request = readMakeCredential(body, this.settings.limits)
+    const consent = is20 ? consentToCredential20 : consentToCredential
+    return createCredential(this.state, request, await consent(this.state, request, ask))
   }
 
-  private async makeCredential(body: Uint8Array, ask: AskForTouch): Promise<CborMap> {
-    const request = readMakeCredential(body)
-    await this.refusePin(request.pinUvAuthParam, ask)
-    if (!request.algorithms.includes(es256)) throw new StatusError(status.unsupportedAlgorithm)
-    if (request.options.get('uv') || request.options.get('up') === false) throw new StatusError(status.invalidOption)
-    if (this.credentials.named(request.rpId, request.excludeList).length > 0) {
-      await touched(ask)
-      throw new StatusError(status.excluded)
-    }
-    await touched(ask)
-    if (this.credentials.size >= this.capacity) throw new StatusError(status.storeFull)
-    const credential: StoredCredential = {
-      id: this.random.bytes(limits.credentialId),
-      rpId: request.rpId,
-      key: generateEs256Key(this.random),
-      user: request.user,
-      discoverable: request.options.get('rk') ?? false,
-    }
-    this.credentials.add(credential)
-    const authData = concatBytes(
-      this.header(request.rpId, flag.userPresent | flag.attested),
-      softwareKeyAaguid,
-      Uint8Array.of(credential.id.length >> 8, credential.id.length & 0xff),
-      credential.id,
-      coseKey(credential.key),
-    )
-    const statement = this.statement(credential, concatBytes(authData, request.clientDataHash))
-    return new Map<number, CborValue>([
-      [1, this.form === 'none' ? 'none' : 'packed'],
-      [2, authData],
-      [3, statement],
-    ])
+  private async getAssertion(body: Uint8Array, ask: AskForTouch, is20: boolean): Promise<CborMap> {
+    const request = readGetAssertion(body, this.settings.limits)
+    const consent = is20 ? consentToAssertion20 : consentToAssertion
+    return this.assertions.first(request, await consent(this.state, request, ask))
   }
 
-  /** A packed attestation statement (WebAuthn section 8.2) over `signed`. */
-  private statement(credential: StoredCredential, signed: Uint8Array): CborMap {
-    if (this.form === 'none') return new Map()
-    const { key, certificate } = this.attestationKey
-    const isSelf = this.form === 'self'
-    const statement: CborMap = new Map<string, CborValue>([
-      ['alg', es256],
-      ['sig', signEs256(isSelf ? credential.key : key, signed)],
-    ])
-    if (!isSelf) statement.set('x5c', [certificate])
-    return statement
-  }
-
-  private async getAssertion(body: Uint8Array, ask: AskForTouch): Promise<CborMap> {
-    const { rpId, clientDataHash, allowList, options, pinUvAuthParam } = readGetAssertion(body)
-    await this.refusePin(pinUvAuthParam, ask)
-    if (options.get('uv') || options.has('rk')) throw new StatusError(status.invalidOption)
-    const found = allowList ? this.credentials.named(rpId, allowList) : this.credentials.discoverable(rpId)
-    const [first, ...rest] = found
-    if (!first) throw new StatusError(status.noCredentials)
-    const isTouchWanted = options.get('up') ?? true
-    if (isTouchWanted) await touched(ask)
-    const flags = isTouchWanted ? flag.userPresent : 0
-    const answer = this.assertion(first, clientDataHash, flags)
-    if (!allowList && rest.length > 0) {
-      answer.set(5, found.length)
-      this.pending = { clientDataHash, flags, rest }
-    }
-    return answer
-  }
-
-  private nextAssertion(): CborMap {
-    const next = this.pending?.rest.shift()
-    if (!this.pending || !next) throw new StatusError(status.notAllowed)
-    return this.assertion(next, this.pending.clientDataHash, this.pending.flags)
-  }
-
-  private assertion(credential: StoredCredential, clientDataHash: Uint8Array, flags: number): CborMap {
-    this.counter++
-    const authData = this.header(credential.rpId, flags)
-    const answer: CborMap = new Map<number, CborValue>([
-      [
-        1,
-        new Map<string, CborValue>([
-          ['id', credential.id],
-          ['type', 'public-key'],
-        ]),
-      ],
-      [2, authData],
-      [3, signEs256(credential.key, concatBytes(authData, clientDataHash))],
-    ])
-    // Section 6.2.2: without user verification, a user's id only, and only of a discoverable credential.
-    if (credential.discoverable) answer.set(4, new Map([['id', credential.user.id]]))
-    return answer
-  }
-
-  /** The first 37 bytes of authenticator data (WebAuthn section 6.1): RP ID hash, flags, counter. */
-  private header(rpId: string, flags: number): Uint8Array {
-    return concatBytes(sha256(utf8(rpId)), Uint8Array.of(flags), uint32(this.counter))
-  }
-
-  /** Section 6.1.2 step 1: an empty PIN parameter asks for a touch, to choose this key; it has no PIN to prove. */
-  private async refusePin(pinUvAuthParam: Uint8Array | undefined, ask: AskForTouch): Promise<void> {
-    if (pinUvAuthParam === undefined) return
-    if (pinUvAuthParam.length === 0) await touched(ask)
-    throw new StatusError(status.pinNotSet)
+  /** Section 6.6. */
+  private async reset(ask: AskForTouch): Promise<undefined> {
+    const isLate = this.clock.now() - this.poweredUp > resetWindow
+    if (this.settings.resetWindow && isLate) throw new StatusError(status.notAllowed)
+    await touched(ask, status.userActionTimeout)
+    this.credentials.clear()
+    this.state.signatureCounter = 0
+    this.state.clientPin.reset()
+    this.state.reader.reset()
   }
 }

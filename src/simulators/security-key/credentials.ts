@@ -1,13 +1,19 @@
 import { toHex } from '../../lib/bytes.ts'
-import type { Es256Key } from './es256.ts'
+import type { KeyPair } from './algorithms.ts'
+
+/** Section 12.1: what it takes to use a credential. */
+export const credProtect = { optional: 1, optionalWithList: 2, required: 3 } as const
 
 export interface StoredCredential {
   readonly id: Uint8Array
-  readonly rpId: string
-  readonly key: Es256Key
-  readonly user: { readonly id: Uint8Array; readonly name?: string; readonly displayName?: string }
+  /** SHA-256 of the RP ID; for a U2F registration, its application parameter. */
+  readonly rpIdHash: Uint8Array
+  readonly key: KeyPair
+  /** Undefined for a U2F registration. */
+  readonly user: { readonly id: Uint8Array; readonly name?: string; readonly displayName?: string } | undefined
   /** Whether it is found without being named in an allow list. */
   readonly discoverable: boolean
+  readonly protection: number
 }
 
 /** The credentials of a key. They live as long as the process. */
@@ -20,26 +26,29 @@ export class CredentialStore {
 
   /** Adds; a discoverable credential replaces that of the same user at the same site (CTAP 2.1 section 6.1.2). */
   add(credential: StoredCredential): void {
-    if (credential.discoverable) {
-      for (const [id, other] of this.byId) {
-        const isSame = other.rpId === credential.rpId && toHex(other.user.id) === toHex(credential.user.id)
-        if (other.discoverable && isSame) this.byId.delete(id)
-      }
-    }
+    const old = credential.discoverable ? this.sameUser(credential) : undefined
+    if (old) this.byId.delete(toHex(old.id))
     this.byId.set(toHex(credential.id), credential)
   }
 
+  /** The discoverable credential that `credential` would replace. */
+  sameUser({ rpIdHash, user }: Pick<StoredCredential, 'rpIdHash' | 'user'>): StoredCredential | undefined {
+    const id = user && toHex(user.id)
+    return this.discoverable(rpIdHash).find(other => other.user && toHex(other.user.id) === id)
+  }
+
   /** Those of `ids` that are here and belong to the site. */
-  named(rpId: string, ids: readonly Uint8Array[]): StoredCredential[] {
+  named(rpIdHash: Uint8Array, ids: readonly Uint8Array[]): StoredCredential[] {
     return ids.flatMap(id => {
       const credential = this.byId.get(toHex(id))
-      return credential?.rpId === rpId ? [credential] : []
+      return credential && toHex(credential.rpIdHash) === toHex(rpIdHash) ? [credential] : []
     })
   }
 
   /** The site's discoverable credentials, the newest first. */
-  discoverable(rpId: string): StoredCredential[] {
-    return [...this.byId.values()].filter(each => each.discoverable && each.rpId === rpId).reverse()
+  discoverable(rpIdHash: Uint8Array): StoredCredential[] {
+    const site = toHex(rpIdHash)
+    return [...this.byId.values()].filter(each => each.discoverable && toHex(each.rpIdHash) === site).reverse()
   }
 
   clear(): void {

@@ -3,11 +3,14 @@
 
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
+import { broadcast, Channels } from './channels.ts'
 import { type Emit, emitMessage, InboundMessage, kindOf, packetError } from './packets.ts'
-import { type TouchBehaviour, type TouchOutcome, TouchSensor } from './touch.ts'
+import { type AskForTouch, type TouchBehaviour, TouchSensor } from './touch.ts'
 
 const hid = {
   ping: 0x81,
+  msg: 0x83,
+  lock: 0x84,
   init: 0x86,
   wink: 0x88,
   cbor: 0x90,
@@ -15,12 +18,12 @@ const hid = {
   keepalive: 0xbb,
   error: 0xbf,
 } as const
-const broadcast = 0xffff_ffff
-const capabilities = 0x01 | 0x04 | 0x08 // WINK, CBOR, no MSG
+/** Section 11.2.9.1.3. */
+const capability = { wink: 0x01, cbor: 0x04, noMsg: 0x08 } as const
+const longestLock = 10
 const keepalivePause = 100
 /** Section 11.2.9.1: a message that is not complete by then is dropped. */
 const packetPatience = 500
-const mostChannels = 256
 
 export interface DeviceOptions {
   readonly clock: Clock
@@ -30,9 +33,14 @@ export interface DeviceOptions {
   readonly keepaliveStatus?: 1 | 2 | undefined
 }
 
-/** What is behind the wire: gives the CTAP2 answer to a CTAP2 request, and calls `askForTouch` to wait for the person. */
+/** What is behind the wire. */
 export interface Ctap2Responder {
-  answer(request: Uint8Array, askForTouch: () => Promise<TouchOutcome>): Promise<Uint8Array>
+  /** What it speaks. Default: CTAP2 alone. */
+  readonly protocols?: readonly ('ctap2' | 'u2f')[]
+  /** The CTAP2 answer to a CTAP2 request; `askForTouch` waits for the person. */
+  answer(request: Uint8Array, askForTouch: AskForTouch): Promise<Uint8Array>
+  /** The U2F answer to a U2F request; `takeTouch` tells at once whether the person has touched the key. */
+  answerU2f?(request: Uint8Array, takeTouch: () => boolean): Uint8Array
 }
 
 /** What the key is at: a message that comes in, or one that it works on. */
@@ -56,15 +64,14 @@ export class SecurityKeyDevice {
   readonly received: Record<string, number> = {}
   private readonly authenticator: Ctap2Responder
   private readonly clock: Clock
-  private readonly random: Random
   private readonly keepaliveStatus: number
-  private readonly channels = new Set<number>()
+  private readonly channels: Channels
   private current: Transaction | undefined
 
   constructor(authenticator: Ctap2Responder, options: DeviceOptions) {
     this.authenticator = authenticator
     this.clock = options.clock
-    this.random = options.random
+    this.channels = new Channels(options.clock, options.random)
     this.keepaliveStatus = options.keepaliveStatus ?? 2
     this.sensor = new TouchSensor(options.clock, options.touch ?? 'automatic')
   }
@@ -83,6 +90,7 @@ export class SecurityKeyDevice {
     if (kind === hid.init) return this.initialise(channel, report, emit)
     if (!this.channels.has(channel)) return packetError.invalidChannel
     if (kind === hid.cancel) return this.cancel(channel)
+    if (this.channels.isLockedOut(channel)) return packetError.channelBusy
     if (this.current && (this.current.channel !== channel || this.current.isProcessing)) return packetError.channelBusy
     if (this.current) {
       this.end(this.current)
@@ -95,6 +103,7 @@ export class SecurityKeyDevice {
   unplug(): void {
     if (this.current) this.end(this.current)
     this.channels.clear()
+    this.sensor.powerOff()
   }
 
   private count(name: string): void {
@@ -114,25 +123,22 @@ export class SecurityKeyDevice {
     if (channel !== broadcast && !this.channels.has(channel)) return packetError.invalidChannel
     this.count('init')
     if (this.current?.channel === channel) this.end(this.current)
-    const assigned = channel === broadcast ? this.allocate() : channel
+    const assigned = channel === broadcast ? this.channels.allocate() : channel
     const answer = new Uint8Array(17)
     answer.set(report.subarray(7, 15))
     new DataView(answer.buffer).setUint32(8, assigned)
-    answer.set([2, 1, 0, 0, capabilities], 12)
+    answer.set([2, 1, 0, 0, this.capabilities()], 12)
     emitMessage(channel, hid.init, answer, emit)
     return undefined
   }
 
-  private allocate(): number {
-    const [oldest] = this.channels
-    if (oldest !== undefined && this.channels.size >= mostChannels) this.channels.delete(oldest)
-    for (;;) {
-      const bytes = this.random.bytes(4)
-      const channel = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
-      if (channel === 0 || channel === broadcast || this.channels.has(channel)) continue
-      this.channels.add(channel)
-      return channel
-    }
+  private speaks(protocol: 'ctap2' | 'u2f'): boolean {
+    return (this.authenticator.protocols ?? ['ctap2']).includes(protocol)
+  }
+
+  private capabilities(): number {
+    const { wink, cbor, noMsg } = capability
+    return wink | (this.speaks('ctap2') ? cbor : 0) | (this.speaks('u2f') ? 0 : noMsg)
   }
 
   private cancel(channel: number): undefined {
@@ -203,13 +209,30 @@ export class SecurityKeyDevice {
       case hid.wink:
         this.count('wink')
         return [hid.wink, new Uint8Array()]
+      case hid.lock:
+        this.count('lock')
+        return this.lock(transaction.channel, payload)
+      case hid.msg:
+        if (!this.speaks('u2f') || !this.authenticator.answerU2f) return failure(packetError.invalidCommand)
+        this.count('msg')
+        return [hid.msg, this.authenticator.answerU2f(payload, () => this.sensor.takeTouch())]
       case hid.cbor:
+        if (!this.speaks('ctap2')) return failure(packetError.invalidCommand)
         this.count('cbor')
         if (payload.length === 0) return failure(packetError.invalidLength)
         return [hid.cbor, await this.authenticator.answer(payload, () => this.askForTouch(transaction))]
       default:
         return failure(packetError.invalidCommand)
     }
+  }
+
+  /** Section 11.2.9.2.2: a byte of seconds. */
+  private lock(channel: number, payload: Uint8Array): readonly [number, Uint8Array] {
+    const [seconds] = payload
+    if (seconds === undefined || payload.length !== 1) return failure(packetError.invalidLength)
+    if (seconds > longestLock) return failure(packetError.invalidParameter)
+    this.channels.lockFor(channel, seconds)
+    return [hid.lock, new Uint8Array()]
   }
 
   /** Blinks: says so at once and every 100 ms, until the person has done something. */

@@ -1,19 +1,19 @@
-import { type AuthenticatorOptions, SoftwareAuthenticator } from './authenticator.ts'
+import { SoftwareAuthenticator } from './authenticator.ts'
 import { type DeviceOptions, SecurityKeyDevice } from './device.ts'
+import type { AuthenticatorOptions } from './settings.ts'
 import type { TouchBehaviour } from './touch.ts'
 import { serveOverUdp } from './udp.ts'
+import type { Finger } from './user-verification.ts'
 
-export {
-  type AttestationForm,
-  type AuthenticatorOptions,
-  SoftwareAuthenticator,
-  softwareKeyAaguid,
-} from './authenticator.ts'
+export { softwareKeyAaguid } from './attestation.ts'
+export { SoftwareAuthenticator } from './authenticator.ts'
 export { type Ctap2Responder, type DeviceOptions, SecurityKeyDevice } from './device.ts'
+export type { AttestationForm, AuthenticatorOptions, PinUvAuthProtocolNumber, Profile } from './settings.ts'
 export type { TouchBehaviour, TouchOutcome } from './touch.ts'
 export { serveOverUdp, type UdpServer } from './udp.ts'
+export type { Finger } from './user-verification.ts'
 
-export interface SecurityKeyOptions extends DeviceOptions, AuthenticatorOptions {
+export interface SecurityKeyOptions extends DeviceOptions, Omit<AuthenticatorOptions, 'clock'> {
   /** The UDP port on 127.0.0.1; a free one when left out. */
   readonly port?: number | undefined
 }
@@ -23,13 +23,17 @@ export interface SecurityKeySimulator {
   readonly address: string
   readonly port: number
   readonly credentialCount: number
-  /** How often each message arrived: `init`, `cbor`, `cancel`, `ping`, `wink`. */
+  /** How often each message arrived: `init`, `cbor`, `msg`, `cancel`, `ping`, `wink`, `lock`. */
   readonly received: Readonly<Record<string, number>>
   /** The DER certificate that signs its attestation statements. */
   readonly attestationCertificate: Uint8Array
   /** A finger on the key; nothing happens unless it blinks. */
   touch(): void
   setTouch(behaviour: TouchBehaviour): void
+  /** What the fingerprint reader finds, where there is one. Default: the finger that is enrolled. */
+  setFinger(finger: Finger): void
+  /** Pulls the key out and plugs it in again: channels, PIN tokens and the count of wrong PINs in a row are gone. */
+  powerCycle(): void
   /** Pulls the plug. */
   close(): Promise<void>
 }
@@ -53,6 +57,11 @@ export async function startSecurityKey(options: SecurityKeyOptions): Promise<Sec
     touch: () => device.sensor.touch(),
     setTouch: behaviour => {
       device.sensor.behaviour = behaviour
+    },
+    setFinger: finger => authenticator.setFinger(finger),
+    powerCycle: () => {
+      device.unplug()
+      authenticator.powerCycle()
     },
     close: () => server.close(),
   }

@@ -6,6 +6,7 @@ export type Emit = (report: Uint8Array) => void
 /** Section 11.2.9.1.6. */
 export const packetError = {
   invalidCommand: 0x01,
+  invalidParameter: 0x02,
   invalidLength: 0x03,
   invalidSequence: 0x04,
   messageTimeout: 0x05,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   type AttestationConveyance,
   attestationObject,
-  attestedCredentialId,
+  attestedCredential,
 } from '../../../src/auth/webauthn/attestation.ts'
 import { concatBytes, toHex } from '../../../src/lib/bytes.ts'
 import { type CborMap, decodeCbor } from '../../../src/lib/cbor.ts'
@@ -50,9 +50,12 @@ describe('attestationObject', () => {
   })
 })
 
-describe('attestedCredentialId', () => {
+describe('attestedCredential', () => {
   it('is what lies behind its length', () => {
-    expect(attestedCredentialId(authDataOf(model))).toEqual(Uint8Array.of(1, 2, 3))
+    expect(attestedCredential(authDataOf(model))).toEqual({
+      id: Uint8Array.of(1, 2, 3),
+      publicKey: Uint8Array.of(0xa0),
+    })
   })
 
   it.each([
@@ -62,6 +65,6 @@ describe('attestedCredentialId', () => {
     ['cut within the id', authDataOf(model).subarray(0, 57)],
     ['without a public key', authDataOf(model).subarray(0, 58)],
   ])('is missed in data %s', (_, authData) => {
-    expect(() => attestedCredentialId(authData)).toThrow(expect.objectContaining({ code: 'key_protocol' }))
+    expect(() => attestedCredential(authData)).toThrow(expect.objectContaining({ code: 'key_protocol' }))
   })
 })

@@ -267,12 +267,21 @@ describe('status codes', () => {
     [0x32, 'key_pin_blocked'],
     [0x34, 'key_pin_auth_blocked'],
     [0x3c, 'key_uv_blocked'],
+    [0x01, 'key_unsupported'],
+    [0x22, 'key_no_credentials'],
+    [0x3e, 'key_unsupported_option'],
+    [0x40, 'key_unsupported_option'],
     [0x7f, 'key_refused'],
     [0xf1, 'key_refused'],
   ])('0x%s is %s', (status, code) => expect(statusError(status).code).toBe(code))
 
-  test('the table has every code of CTAP 2.0 and 2.1, and names ranges', () => {
-    expect(statusNames.size).toBe(49)
+  test('the table has every code of CTAP 2.1, those of 2.0 and its drafts, and names ranges', () => {
+    const ctap21 = [
+      '00010203040506 0a0b 1112 1415 171819 2122232425262728 2b2c2d2e2f',
+      '3031323334353637 393a3b3c3d3e3f 40 7f df',
+    ]
+    const listed = [...fromHex(ctap21.join('').replaceAll(' ', '')), ...fromHex('101316292a38')]
+    expect(new Set(statusNames.keys())).toEqual(new Set(listed))
     expect([0xe0, 0xf3, 0x50].map(statusName)).toEqual(['CTAP2_ERR_EXTENSION', 'CTAP2_ERR_VENDOR', 'unassigned'])
   })
 })

@@ -4,6 +4,7 @@ import {
   type NodeHidHandle,
   nodeHidTransport,
   productName,
+  udevRule,
 } from '../../../src/hid/transports/node-hid.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 
@@ -19,8 +20,18 @@ const fido = {
 const keyboard = { ...fido, path: '/dev/hidraw2', usagePage: 1 }
 
 /** What is needed of node-hid, with a handle that answers from a list. */
-function setUp(options: { open?: Error; reads?: (Buffer | Error)[]; platform?: NodeJS.Platform; load?: Error } = {}) {
+interface Behaviour {
+  open?: Error
+  reads?: (Buffer | Error)[]
+  write?: Error
+  close?: 'hangs' | Error
+  platform?: NodeJS.Platform
+  load?: Error
+}
+
+function setUp(options: Behaviour = {}) {
   const clock = new VirtualClock()
+  const opened: unknown[] = []
   const written: number[][] = []
   const slices: (number | undefined)[] = []
   let closed = 0
@@ -33,14 +44,18 @@ function setUp(options: { open?: Error; reads?: (Buffer | Error)[]; platform?: N
       return next ?? Buffer.alloc(0)
     },
     async write(values) {
+      if (options.write) throw options.write
       written.push([...values])
       return values.length
     },
     async close() {
       closed++
+      if (options.close instanceof Error) throw options.close
+      if (options.close === 'hangs') await new Promise<void>(() => {})
     },
   }
-  const open = async () => {
+  const open: NodeHid['HIDAsync']['open'] = async (...parameters) => {
+    opened.push(parameters)
     if (options.open) throw options.open
     return handle
   }
@@ -55,7 +70,7 @@ function setUp(options: { open?: Error; reads?: (Buffer | Error)[]; platform?: N
     if (!listing) throw new Error('nothing listed')
     return listing.open()
   }
-  return { transport, first, written, slices, closed: () => closed }
+  return { transport, first, written, slices, opened, closed: () => closed }
 }
 
 describe('listing', () => {
@@ -94,27 +109,52 @@ describe('listing', () => {
 })
 
 describe('opening', () => {
-  test('without permission, names the udev rule', async () => {
+  test('shares the key with other programs', async () => {
+    const { first, opened } = setUp({ platform: 'darwin' })
+    await first()
+    expect(opened).toEqual([['/dev/hidraw3', { nonExclusive: true }]])
+  })
+
+  test('without permission, names the udev rule for keys of any make', async () => {
     const { first } = setUp({ open: new Error('cannot open device with path /dev/hidraw3: Permission denied') })
     await expect(first()).rejects.toMatchObject({
       code: 'key_no_permission',
-      details: {
-        device: 'Key OTP +FIDO',
-        udevRule:
-          'KERNEL=="hidraw*", SUBSYSTEM=="hidraw", ATTRS{idVendor}=="1050", ATTRS{idProduct}=="0407", ' +
-          'MODE="0660", GROUP="plugdev", TAG+="uaccess"',
-      },
+      details: { device: 'Key OTP +FIDO', udevRule },
     })
+    expect(udevRule).toBe(
+      'KERNEL=="hidraw*", SUBSYSTEM=="hidraw", ENV{ID_SECURITY_TOKEN}=="1", MODE="0660", GROUP="plugdev", ' +
+        'TAG+="uaccess"',
+    )
   })
 
-  test('on Windows, says that it takes an administrator', async () => {
-    const { first } = setUp({ open: new Error('cannot open device'), platform: 'win32' })
-    await expect(first()).rejects.toMatchObject({ code: 'key_needs_administrator' })
+  test('without permission on a Mac, names no udev rule', async () => {
+    const { first } = setUp({
+      open: new Error('failed to open IOHIDDevice: (0xE00002E2) not permitted'),
+      platform: 'darwin',
+    })
+    const error = await first().catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'key_no_permission', details: { device: 'Key OTP +FIDO' } })
+    expect(error).not.toHaveProperty('details.udevRule')
   })
 
-  test('a key that has gone is unplugged', async () => {
-    const { first } = setUp({ open: new Error('cannot open device with path /dev/hidraw3: No such file') })
-    await expect(first()).rejects.toMatchObject({ code: 'key_unplugged' })
+  test.each<[NodeJS.Platform, string, string]>([
+    ['linux', "Failed to open a device with path '/dev/hidraw3': Device or resource busy", 'key_busy'],
+    ['linux', "Failed to open a device with path '/dev/hidraw3': No such file or directory", 'key_unplugged'],
+    ['linux', "Failed to open a device with path '/dev/hidraw3': No such device", 'key_unplugged'],
+    ['darwin', 'failed to open IOHIDDevice from mach entry: (0xE00002C5) (iokit/common) exclusive access', 'key_busy'],
+    [
+      'darwin',
+      'failed to open IOHIDDevice from mach entry: (0xE00002C1) (iokit/common) privileges',
+      'key_no_permission',
+    ],
+    ['darwin', 'hid_open_path: device mach entry not found with the given path', 'key_unplugged'],
+    ['win32', 'open_device: (0x00000005) Zugriff verweigert', 'key_needs_administrator'],
+    ['win32', 'open_device: (0x00000020) Der Prozess kann nicht zugreifen', 'key_busy'],
+    ['win32', 'open_device: (0x00000002) Das System kann die Datei nicht finden', 'key_unplugged'],
+    ['win32', 'open_device: (0x0000048F) Das Gerät ist nicht angeschlossen', 'key_unplugged'],
+    ['win32', 'cannot open device', 'key_needs_administrator'],
+  ])('on %s, %j is %s', async (platform, message, code) => {
+    await expect(setUp({ open: new Error(message), platform }).first()).rejects.toMatchObject({ code })
   })
 })
 
@@ -141,6 +181,25 @@ describe('an open key', () => {
   test('fails when pulled out', async () => {
     const { first } = setUp({ reads: [new Error('could not read data from device')] })
     await expect((await first()).read(100)).rejects.toMatchObject({ code: 'key_unplugged' })
+  })
+
+  test('outlives a signal to the process', async () => {
+    const { first } = setUp({ reads: [new Error('could not read: Interrupted system call'), Buffer.alloc(64, 9)] })
+    expect(await (await first()).read(100)).toEqual(new Uint8Array(64).fill(9))
+  })
+
+  test.each<[NodeJS.Platform, string, string]>([
+    ['win32', 'WriteFile: (0x00000005) Zugriff verweigert', 'key_needs_administrator'],
+    ['win32', 'WriteFile: (0x0000048F) Das Gerät ist nicht angeschlossen', 'key_unplugged'],
+    ['linux', 'could not write: Permission denied', 'key_unplugged'],
+  ])('on %s, %j at a write is %s', async (platform, message, code) => {
+    const device = await setUp({ write: new Error(message), platform }).first()
+    await expect(device.write(new Uint8Array(64))).rejects.toMatchObject({ code })
+  })
+
+  test.each<['hangs' | Error]>([['hangs'], [new Error('no')]])('that will not close (%s) is left', async close => {
+    const device = await setUp({ close }).first()
+    await expect(device.close()).resolves.toBeUndefined()
   })
 
   test('is closed once, however often it is asked', async () => {

@@ -139,7 +139,24 @@ describe('makeCredential', () => {
     ['no algorithm that it knows', [[4, [publicKey(-8), publicKey(-257)]]], 0x26],
     ['user verification', [[7, map([['uv', true]])]], 0x2c],
     ['no touch', [[7, map([['up', false]])]], 0x2c],
-    ['a PIN', [[8, new Uint8Array(16)]], 0x35],
+    [
+      'a PIN parameter, without a PIN',
+      [
+        [8, new Uint8Array(16)],
+        [9, 1],
+      ],
+      0x35,
+    ],
+    ['a PIN parameter of no protocol', [[8, new Uint8Array(16)]], 0x14],
+    [
+      'a PIN parameter of a protocol that it does not speak',
+      [
+        [8, new Uint8Array(16)],
+        [9, 3],
+      ],
+      0x02,
+    ],
+    ['enterprise attestation', [[10, 1]], 0x02],
     ['an empty PIN parameter', [[8, new Uint8Array()]], 0x35],
     ['a hash of 31 bytes', [[1, new Uint8Array(31)]], 0x11],
     ['a site without id', [[2, map([['name', 'x']])]], 0x14],
@@ -160,7 +177,8 @@ describe('makeCredential', () => {
     expect(await raw(1, 0xff)).toEqual([0x12])
     expect(await raw(1)).toEqual([0x12])
     expect(await raw(1, 0xa0)).toEqual([0x14])
-    expect(await raw(6, 0xa0)).toEqual([0x01])
+    expect(await raw(6, 0xa0)).toEqual([0x14])
+    expect(await raw(0x0c, 0xa0)).toEqual([0x01])
   })
 
   test('a discoverable credential takes the place of the same user’s', async () => {

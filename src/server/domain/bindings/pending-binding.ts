@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../../../contract/problems.ts'
 import { type BindableItem, bindableItems } from '../../../contract/schemas.ts'
 import type { BindingsTable, ChallengesTable } from '../../store/schema.ts'
 import type { Domain, Member } from '../domain.ts'
@@ -82,15 +83,16 @@ export async function cancelPending(
 
 /**
  * Ends the pending binding in the transaction that binds, first of all racers.
- * @throws {Refusal} `binding_expired` to all others.
+ * @throws {Refusal} `tooLate` to all others.
  */
 export async function finishPending(
   { clock }: Pick<Domain, 'clock'>,
   queries: Queries,
   binding: BindingsTable,
   outcome: 'bound' | 'rebound' = 'bound',
+  tooLate: ProblemCode = 'binding_expired',
 ): Promise<void> {
   const now = clock.now()
-  if (!(await queries.bindings.end(binding.id, outcome, now))) throw new Refusal('binding_expired')
+  if (!(await queries.bindings.end(binding.id, outcome, now))) throw new Refusal(tooLate)
   if (!(await queries.sessions.isLive(binding.session_id, now))) throw new Refusal('not_logged_in')
 }

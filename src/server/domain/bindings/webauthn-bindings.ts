@@ -2,6 +2,7 @@ import type { PublicKeyCredentialCreationOptionsJson, RegistrationResponseJson }
 import { fromBase64url, toBase64url } from '../../../lib/base64url.ts'
 import { isoTime } from '../../../lib/clock.ts'
 import { printable } from '../../../lib/printable.ts'
+import type { BindingsTable } from '../../store/schema.ts'
 import { recordChange } from '../change.ts'
 import type { Domain, Member } from '../domain.ts'
 import { Refusal } from '../refusal.ts'
@@ -10,7 +11,7 @@ import type { StepUps } from '../step-up.ts'
 import { asRefusal } from '../verification/webauthn.ts'
 import { supportedAlgorithms, verifyRegistration } from '../webauthn/index.ts'
 import type { Bound } from './contact-bindings.ts'
-import { findOpenBinding, finishPending, insertPending } from './pending-binding.ts'
+import { finishPending, insertPending } from './pending-binding.ts'
 
 const ceremonyTimeout = 120_000
 const mostKeys = 32
@@ -40,6 +41,20 @@ function nextKeyName(taken: readonly string[]): string {
     const name = `Security key ${number}`
     if (!taken.includes(name)) return name
   }
+}
+
+/**
+ * The open binding behind a registration ceremony. To its own account it is told why one is no longer open.
+ * @throws {Refusal} `webauthn_challenge_foreign`, `webauthn_challenge_used`, `webauthn_challenge_expired`;
+ * `binding_expired` for one that is somebody else's, or nobody's
+ */
+async function findOpenCeremony(domain: Domain, member: Member, bindingId: string): Promise<BindingsTable> {
+  const binding = await domain.store.read.bindings.find(bindingId)
+  if (binding?.account_id !== member.account.id || binding.item !== 'webauthn') throw new Refusal('binding_expired')
+  if (binding.session_id !== member.session.id) throw new Refusal('webauthn_challenge_foreign')
+  if (binding.ended_at !== null) throw new Refusal('webauthn_challenge_used')
+  if (binding.expires_at <= domain.clock.now()) throw new Refusal('webauthn_challenge_expired')
+  return binding
 }
 
 export function createWebAuthnBindings(domain: Domain, stepUps: StepUps): WebAuthnBindings {
@@ -78,8 +93,11 @@ export function createWebAuthnBindings(domain: Domain, stepUps: StepUps): WebAut
               id: key.credential_id,
               transports: key.transports.split(' ').filter(Boolean),
             })),
-            authenticatorSelection: { residentKey: 'discouraged' as const, userVerification: 'preferred' as const },
-            attestation: 'none' as const,
+            authenticatorSelection: {
+              residentKey: 'discouraged' as const,
+              userVerification: policy.webauthn.userVerification,
+            },
+            attestation: policy.webauthn.attestation,
           },
         }
       })
@@ -87,19 +105,24 @@ export function createWebAuthnBindings(domain: Domain, stepUps: StepUps): WebAut
 
     async finish(member, bindingId, credential) {
       const { account } = member
-      const binding = await findOpenBinding(domain, member, bindingId, ['webauthn'])
+      const binding = await findOpenCeremony(domain, member, bindingId)
       const name = binding.value ?? ''
+      const { userVerification, topOrigins, trustedRoots, allowedAaguids, deniedAaguids } = policy.webauthn
       const registered = await verifyRegistration(credential, {
         challenge: fromBase64url(binding.webauthn_challenge ?? ''),
         rpId: policy.rpId,
         origins: policy.origins,
         algorithms: supportedAlgorithms,
-        userVerification: 'preferred',
+        userVerification,
+        topOrigins,
+        deniedAaguids,
+        ...(trustedRoots && { trustedRoots }),
+        ...(allowedAaguids && { allowedAaguids }),
       }).catch(error => {
         throw asRefusal(error)
       })
       await store.transaction(async queries => {
-        await finishPending(domain, queries, binding)
+        await finishPending(domain, queries, binding, 'bound', 'webauthn_challenge_used')
         const { method } = await stepUps.consumePending(queries, member, binding.challenge_id)
         const credentialId = toBase64url(registered.credentialId)
         const taken = await queries.authenticators.insertCredential({
@@ -117,10 +140,7 @@ export function createWebAuthnBindings(domain: Domain, stepUps: StepUps): WebAut
           bound_at: clock.now(),
           used_at: null,
         })
-        if (taken) {
-          const owner = await queries.authenticators.findCredential(credentialId)
-          throw new Refusal(owner?.account_id === account.id ? 'already_bound' : 'bound_elsewhere')
-        }
+        if (taken) throw new Refusal('webauthn_credential_in_use')
         await recordChange(domain, queries, member, {
           account,
           sessionId: member.session.id,

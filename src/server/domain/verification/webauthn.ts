@@ -1,8 +1,10 @@
 import type { AuthenticationResponseJson } from '../../../contract/webauthn.ts'
 import { fromBase64url, toBase64url } from '../../../lib/base64url.ts'
+import { fromHex } from '../../../lib/bytes.ts'
 import { recordChange } from '../change.ts'
 import type { Queries } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
+import type { SecretKeys } from '../secret-keys.ts'
 import { admitAttempt } from '../throttle.ts'
 import { verifyAssertion, WebAuthnError } from '../webauthn/index.ts'
 import { attemptThrottles, type Subject, type Verifier, verified } from './verifier.ts'
@@ -11,6 +13,17 @@ const ceremonyTimeout = 120_000
 
 /** An answered ceremony as a refusal of the contract. */
 export const asRefusal = (error: unknown): unknown => (error instanceof WebAuthnError ? new Refusal(error.code) : error)
+
+/** What an account without a key, or none at all, is offered: an id that no key knows, always the same one. */
+const decoyId = (keys: SecretKeys, { accountKey }: Subject): string => keys.hashText('decoy', accountKey)
+const decoyHandle = new Uint8Array(1)
+/** ES256 with the base point of P-256 (FIPS 186-4 section D.1.2.3). */
+const decoyKey = fromHex(
+  'a5010203262001215820' +
+    '6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296' +
+    '225820' +
+    '4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5',
+)
 
 /** Verification by a security key. An assertion can't be guessed: attempts count against the source alone. */
 export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: AuthenticationResponseJson }> = {
@@ -24,48 +37,53 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
       id: credential_id,
       transports: transports.split(' ').filter(Boolean),
     }))
-    // An account without a key, or none at all, is offered an id that no key knows, always the same one.
-    const decoy = { id: keys.hashText('decoy', subject.accountKey), transports: ['usb'] }
+    const decoy = { id: decoyId(keys, subject), transports: ['usb'] }
     return {
       method: 'webauthn',
       options: {
         challenge,
         rpId: policy.rpId,
         timeout: ceremonyTimeout,
-        userVerification: 'preferred',
+        userVerification: policy.webauthn.userVerification,
         allowCredentials: (known.length > 0 ? known : [decoy]).map(one => ({ type: 'public-key', ...one })),
       },
     }
   },
 
   async judge(domain, subject, { credential }, caller) {
-    const { store, clock, policy } = domain
+    const { store, clock, keys, policy } = domain
     const challenge = subject.webauthnChallenge
     if (!challenge) throw new Refusal('webauthn_challenge_used')
     const counted = attemptThrottles(subject, 'webauthn').filter(({ kind }) => kind === 'source')
     if (counted.length > 0) await store.transaction(queries => admitAttempt(queries, counted, clock.now()))
-    const stored = await store.read.authenticators.findCredential(credential.id)
     const { account } = subject
-    if (!stored || !account || stored.account_id !== account.id) throw new Refusal('webauthn_credential_unknown')
+    const found = await store.read.authenticators.findCredential(credential.id)
+    const stored = account && found?.account_id === account.id ? found : undefined
+    // An answer for the decoy is judged like any other, so that its refusal does not tell whether the account exists.
+    const isJudged = stored !== undefined || credential.id === decoyId(keys, subject)
+    if (!isJudged) throw new Refusal('webauthn_credential_unknown')
     const assertion = (() => {
       try {
         return verifyAssertion(credential, {
           challenge: fromBase64url(challenge),
           rpId: policy.rpId,
           origins: policy.origins,
-          userVerification: 'preferred',
+          topOrigins: policy.webauthn.topOrigins,
+          userVerification: policy.webauthn.userVerification,
           credential: {
-            id: fromBase64url(stored.credential_id),
-            publicKey: stored.public_key,
-            signCount: stored.sign_count,
-            backupEligible: stored.backup_eligible === 1,
+            id: fromBase64url(credential.id),
+            publicKey: stored?.public_key ?? decoyKey,
+            signCount: stored?.sign_count ?? 0,
+            backupEligible: stored?.backup_eligible === 1,
           },
-          userHandle: account.user_handle,
+          userHandle: account?.user_handle ?? decoyHandle,
         })
       } catch (error) {
         throw asRefusal(error)
       }
     })()
+    // The decoy's private key is known to everybody: nothing that it signs counts.
+    if (!stored || !account) throw new Refusal('webauthn_credential_unknown')
     const consume = (of: Subject, queries: Queries) =>
       (of.purpose === 'login' ? queries.logins : queries.challenges).consumeWebAuthnChallenge(of.id, challenge)
     return verified(

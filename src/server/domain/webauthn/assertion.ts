@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
 import type { AuthenticationResponseJson } from '../../../contract/webauthn.ts'
-import { concatBytes, equalBytes } from '../../../lib/bytes.ts'
+import { equalBytes } from '../../../lib/bytes.ts'
 import { parseAuthenticatorData, verifyAuthenticatorData } from './authenticator-data.ts'
 import { type ExpectedClientData, verifyClientData } from './client-data.ts'
 import { credentialKey, isValidSignature } from './cose-key.ts'
 import { demand } from './error.ts'
-import { bytesOf, openEnvelope } from './response.ts'
+import { bufferOf, openEnvelope } from './response.ts'
 
 /** A stored credential record (WebAuthn Level 3 section 4). */
 export interface StoredCredential {
@@ -50,12 +50,12 @@ export function verifyAssertion(
   // Steps 5 and 6: the credential that was asked for, and its owner.
   demand(equalBytes(id, expected.credential.id), 'webauthn_credential_id_mismatch')
   if (response.userHandle !== undefined && response.userHandle !== null) {
-    demand(equalBytes(bytesOf(response.userHandle), expected.userHandle), 'webauthn_user_handle_mismatch')
+    demand(equalBytes(bufferOf(response.userHandle), expected.userHandle), 'webauthn_user_handle_mismatch')
   }
   // Step 7.
-  const clientData = bytesOf(response.clientDataJSON)
-  const authenticatorData = bytesOf(response.authenticatorData)
-  const signature = bytesOf(response.signature)
+  const clientData = bufferOf(response.clientDataJSON)
+  const authenticatorData = bufferOf(response.authenticatorData)
+  const signature = bufferOf(response.signature)
   // Steps 8–14.
   verifyClientData(clientData, 'webauthn.get', expected)
   // Steps 15–18; section 6.1: no attested credential data in an assertion.
@@ -66,7 +66,7 @@ export function verifyAssertion(
   demand(data.backupEligible === expected.credential.backupEligible, 'webauthn_backup_eligibility_changed')
   // Steps 20 and 21.
   const key = credentialKey(expected.credential.id, expected.credential.publicKey)
-  const signed = concatBytes(authenticatorData, hash('sha256', clientData, 'buffer'))
+  const signed = Buffer.concat([authenticatorData, hash('sha256', clientData, 'buffer')])
   demand(isValidSignature(key, signed, signature), 'webauthn_signature_invalid')
   // Step 22.
   const counted = data.signCount !== 0 || expected.credential.signCount !== 0

@@ -34,10 +34,11 @@ export interface AuthenticatorData {
 /**
  * Reads authenticator data to its last byte (section 6.1): what the AT and ED flags announce must be there, and
  * nothing else.
- * @throws {WebAuthnError} webauthn_malformed or webauthn_credential_id_length
+ * @throws {WebAuthnError} webauthn_authenticator_data_malformed, webauthn_trailing_bytes,
+ * webauthn_extensions_invalid or webauthn_credential_id_length, or for CBOR as {@link decodeItem} does
  */
 export function parseAuthenticatorData(bytes: Uint8Array): AuthenticatorData {
-  demand(bytes.length >= 37, 'webauthn_malformed')
+  demand(bytes.length >= 37, 'webauthn_authenticator_data_malformed')
   const flags = bytes[32] ?? 0
   let rest = bytes.subarray(37)
 
@@ -47,8 +48,10 @@ export function parseAuthenticatorData(bytes: Uint8Array): AuthenticatorData {
     rest = rest.subarray(18 + attested.id.length + attested.publicKey.length)
   }
   let extensions: ReadonlyMap<unknown, unknown> | undefined
-  if (flags & flag.ed) extensions = decodeWholeMap(rest)
-  else demand(rest.length === 0, 'webauthn_malformed')
+  if (flags & flag.ed) {
+    demand(rest.length > 0, 'webauthn_extensions_invalid')
+    extensions = decodeWholeMap(rest, 'webauthn_extensions_invalid')
+  } else demand(rest.length === 0, 'webauthn_trailing_bytes')
 
   return {
     rpIdHash: bytes.subarray(0, 32),
@@ -85,10 +88,10 @@ export function aaguidText(aaguid: Uint8Array): string {
 }
 
 function parseAttestedCredential(bytes: Uint8Array): AttestedCredential {
-  demand(bytes.length >= 18, 'webauthn_malformed')
+  demand(bytes.length >= 18, 'webauthn_authenticator_data_malformed')
   const length = ((bytes[16] ?? 0) << 8) | (bytes[17] ?? 0)
   demand(length >= 1 && length <= 1023, 'webauthn_credential_id_length')
-  demand(bytes.length > 18 + length, 'webauthn_malformed')
+  demand(bytes.length > 18 + length, 'webauthn_authenticator_data_malformed')
   const key = decodeItem(bytes.subarray(18 + length))
   return {
     aaguid: bytes.subarray(0, 16),
@@ -98,7 +101,14 @@ function parseAttestedCredential(bytes: Uint8Array): AttestedCredential {
   }
 }
 
+/** Big-endian. */
 const readUint32 = (bytes: Uint8Array, at: number): number =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at)
+  (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
 
-const isHashOf = (digest: Uint8Array, text: string): boolean => hash('sha256', text, 'buffer').equals(digest)
+/** A server has one RP ID: its hash is kept. */
+let hashed = { text: '', digest: hash('sha256', '', 'buffer') }
+
+function isHashOf(digest: Uint8Array, text: string): boolean {
+  if (hashed.text !== text) hashed = { text, digest: hash('sha256', text, 'buffer') }
+  return hashed.digest.equals(digest)
+}

@@ -56,7 +56,8 @@ const exponent65537 = 'AQAB'
 
 /**
  * The key that a decoded COSE key describes.
- * @throws {WebAuthnError} webauthn_key_invalid, webauthn_key_off_curve or webauthn_rsa_key_weak
+ * @throws {WebAuthnError} webauthn_key_invalid, webauthn_key_off_curve, webauthn_rsa_key_short or
+ * webauthn_rsa_exponent_invalid
  */
 export function importCoseKey(cose: unknown): VerificationKey {
   demand(cose instanceof Map, 'webauthn_key_invalid')
@@ -69,34 +70,46 @@ export function importCoseKey(cose: unknown): VerificationKey {
   return { algorithm: id, key: keyObject(jwk), jwk, hash: algorithm.hash, ecdsa: algorithm.kty === 'EC2' }
 }
 
-/** Whether `signature` over `data` was made with the private key of `key` (WebAuthn Level 3 section 6.5.5). */
-export const isValidSignature = (key: VerificationKey, data: Uint8Array, signature: Uint8Array): boolean =>
-  (!key.ecdsa || isDerEcdsaSignature(signature)) && verify(key.hash, data, key.key, signature)
+/**
+ * Whether `signature` over `data` was made with the private key of `key` (WebAuthn Level 3 section 6.5.5).
+ * @throws {WebAuthnError} webauthn_signature_malformed for an ECDSA signature that is no DER
+ */
+export function isValidSignature(key: VerificationKey, data: Uint8Array, signature: Uint8Array): boolean {
+  demand(!key.ecdsa || isDerEcdsaSignature(signature), 'webauthn_signature_malformed')
+  return verify(key.hash, data, key.key, signature)
+}
 
-const cacheSize = 1024
-const cache = new Map<string, VerificationKey>()
+const generationSize = 512
+
+interface ImportedKey {
+  readonly publicKey: Buffer
+  readonly key: VerificationKey
+}
+
+let young = new Map<string, ImportedKey>()
+let old = new Map<string, ImportedKey>()
 
 /**
- * The key of a stored credential. The 1024 used last are kept, by credential id and key bytes, because importing one
- * takes longer than verifying a signature.
+ * The key of a stored credential. At least the 512 used last are kept, and at most 1024, by credential id and key
+ * bytes, because importing one takes longer than verifying a signature: 512 new ones make one generation, and of the
+ * one before only those that are used again stay.
  * @throws {WebAuthnError} as {@link importCoseKey} does, or webauthn_malformed
  */
 export function credentialKey(id: Uint8Array, publicKey: Uint8Array): VerificationKey {
-  const name = `${latin1(id)} ${latin1(publicKey)}`
-  const key = cache.get(name) ?? importCoseKey(decodeWholeMap(publicKey))
-  cache.delete(name)
-  cache.set(name, key)
-  if (cache.size > cacheSize) {
-    for (const oldest of cache.keys()) {
-      cache.delete(oldest)
-      break
-    }
+  const name = Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1')
+  const recent = young.get(name)
+  if (recent?.publicKey.equals(publicKey)) return recent.key
+  const known = old.get(name)
+  const imported = known?.publicKey.equals(publicKey)
+    ? known
+    : { publicKey: Buffer.from(publicKey), key: importCoseKey(decodeWholeMap(publicKey)) }
+  young.set(name, imported)
+  if (young.size >= generationSize) {
+    old = young
+    young = new Map()
   }
-  return key
+  return imported.key
 }
-
-const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 
 function curveJwk(members: ReadonlyMap<unknown, unknown>, { kty, curves }: Algorithm): JsonWebKey {
   const curve = curves.find(({ id }) => id === members.get(label.crv))
@@ -126,7 +139,8 @@ function rsaJwk(members: ReadonlyMap<unknown, unknown>): JsonWebKey {
   demand(leading !== 0, 'webauthn_key_invalid')
   const bits = n.length * 8 - Math.clz32(leading) + 24
   demand(bits <= mostModulusBits, 'webauthn_key_invalid')
-  demand(bits >= leastModulusBits && toBase64url(e) === exponent65537, 'webauthn_rsa_key_weak')
+  demand(bits >= leastModulusBits, 'webauthn_rsa_key_short')
+  demand(toBase64url(e) === exponent65537, 'webauthn_rsa_exponent_invalid')
   return { kty: 'RSA', n: toBase64url(n), e: exponent65537 }
 }
 

@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { RegistrationResponseJson } from '../../../contract/webauthn.ts'
 import { equalBytes } from '../../../lib/bytes.ts'
-import { type AttestationType, verifyAttestation } from './attestation.ts'
+import type { AttestationType } from './attestation/statement.ts'
+import { verifyAttestation } from './attestation/verify-attestation.ts'
 import { parseAttestationObject } from './attestation-object.ts'
 import { aaguidText, parseAuthenticatorData, verifyAuthenticatorData } from './authenticator-data.ts'
 import { type ExpectedClientData, verifyClientData } from './client-data.ts'
@@ -16,6 +17,10 @@ export interface ExpectedRegistration extends ExpectedClientData {
   userVerification: 'required' | 'preferred' | 'discouraged'
   /** Whom to believe. Left out, attestation statements are verified, but need not lead to anybody. */
   trustedRoots?: readonly X509Certificate[]
+  /** AAGUIDs as UUIDs in lower case: where they are given, no other may register. */
+  allowedAaguids?: readonly string[]
+  /** AAGUIDs that may not register. */
+  deniedAaguids?: readonly string[]
 }
 
 /** A credential to be stored (WebAuthn Level 3 section 4, "Credential Record"). */
@@ -71,12 +76,15 @@ export async function verifyRegistration(
     { format, statement, authenticatorData, clientData, rpIdHash, credential: attested, key },
     expected.trustedRoots,
   )
+  const aaguid = aaguidText(attested.aaguid)
+  const isAllowed = expected.allowedAaguids?.includes(aaguid) ?? true
+  demand(isAllowed && !expected.deniedAaguids?.includes(aaguid), 'webauthn_authenticator_not_allowed')
   return {
     credentialId: id,
     publicKey: attested.publicKey.slice(),
     algorithm: key.algorithm,
     signCount: data.signCount,
-    aaguid: aaguidText(attested.aaguid),
+    aaguid,
     userVerified: data.userVerified,
     backupEligible: data.backupEligible,
     backupState: data.backupState,

@@ -1,25 +1,42 @@
-import { decodeFirstCbor } from '../../../lib/cbor.ts'
-import { WebAuthnError } from './error.ts'
+import type { WebAuthnProblemCode } from '../../../contract/webauthn-problems.ts'
+import { CborError, type CborErrorCode, decodeFirstCbor } from '../../../lib/cbor.ts'
+import { demand, WebAuthnError } from './error.ts'
+
+/** CTAP 2.1 section 8: no message nests deeper. */
+const maxDepth = 4
+
+const codes: Partial<Record<CborErrorCode, WebAuthnProblemCode>> = {
+  duplicate_key: 'webauthn_cbor_duplicate_key',
+  indefinite_length: 'webauthn_cbor_indefinite_length',
+  not_minimal: 'webauthn_cbor_not_canonical',
+  unsorted_keys: 'webauthn_cbor_not_canonical',
+}
 
 /**
- * The first CBOR item of `bytes` and its length, by the strict decoder: no duplicate keys, no indefinite or
- * non-canonical lengths, no unsorted keys, no tags.
- * @throws {WebAuthnError} webauthn_malformed
+ * The first CBOR item of `bytes` and its length, by the strict decoder.
+ * @throws {WebAuthnError} webauthn_cbor_duplicate_key, webauthn_cbor_indefinite_length, webauthn_cbor_not_canonical
+ * (unsorted keys, longer heads than needed), or webauthn_cbor_malformed (cut short, tags, floats, more than 4 levels …)
  */
 export function decodeItem(bytes: Uint8Array): { value: unknown; length: number } {
   try {
-    return decodeFirstCbor(bytes)
+    return decodeFirstCbor(bytes, { maxDepth })
   } catch (cause) {
-    throw new WebAuthnError('webauthn_malformed', { cause })
+    const code = cause instanceof CborError ? codes[cause.code] : undefined
+    throw new WebAuthnError(code ?? 'webauthn_cbor_malformed', { cause })
   }
 }
 
 /**
  * The map that `bytes` hold from the first byte to the last.
- * @throws {WebAuthnError} webauthn_malformed
+ * @param otherwise the code for an item that is no map
+ * @throws {WebAuthnError} as {@link decodeItem} does, webauthn_trailing_bytes or `otherwise`
  */
-export function decodeWholeMap(bytes: Uint8Array): ReadonlyMap<unknown, unknown> {
+export function decodeWholeMap(
+  bytes: Uint8Array,
+  otherwise: WebAuthnProblemCode = 'webauthn_cbor_malformed',
+): ReadonlyMap<unknown, unknown> {
   const { value, length } = decodeItem(bytes)
-  if (!(value instanceof Map) || length !== bytes.length) throw new WebAuthnError('webauthn_malformed')
+  demand(value instanceof Map, otherwise)
+  demand(length === bytes.length, 'webauthn_trailing_bytes')
   return value
 }

@@ -17,6 +17,8 @@ const markUsedBy = {
   email: markUsed('email_used_at'),
 }
 
+const findAccount = compiledOnce((db, id: string) => db.selectFrom('accounts').selectAll().where('id', '=', id))
+
 export const accountQueries = (db: Handle): AccountQueries => ({
   insert: row =>
     takenOr(
@@ -26,7 +28,7 @@ export const accountQueries = (db: Handle): AccountQueries => ({
         .onConflict(conflict => conflict.doNothing()),
     ),
 
-  find: id => db.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst(),
+  find: async id => (await findAccount(db, id)).rows[0],
 
   findByUsernameKey: key => db.selectFrom('accounts').selectAll().where('username_key', '=', key).executeTakeFirst(),
 

@@ -22,6 +22,19 @@ const readBound = compiledOnce((db, accountId: string) =>
     .where('accounts.id', '=', accountId),
 )
 
+const listCredentials = compiledOnce((db, accountId: string) =>
+  db
+    .selectFrom('webauthn_credentials')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .orderBy('bound_at')
+    .orderBy('id'),
+)
+
+const findCredential = compiledOnce((db, credentialId: string) =>
+  db.selectFrom('webauthn_credentials').selectAll().where('credential_id', '=', credentialId),
+)
+
 export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
   return {
     async listBound(accountId) {
@@ -97,17 +110,9 @@ export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
       return numDeletedRows === 1n
     },
 
-    listCredentials: accountId =>
-      db
-        .selectFrom('webauthn_credentials')
-        .selectAll()
-        .where('account_id', '=', accountId)
-        .orderBy('bound_at')
-        .orderBy('id')
-        .execute(),
+    listCredentials: async accountId => (await listCredentials(db, accountId)).rows,
 
-    findCredential: credentialId =>
-      db.selectFrom('webauthn_credentials').selectAll().where('credential_id', '=', credentialId).executeTakeFirst(),
+    findCredential: async credentialId => (await findCredential(db, credentialId)).rows[0],
 
     insertCredential: row =>
       takenOr(

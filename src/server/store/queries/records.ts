@@ -1,7 +1,7 @@
 import type { EventQueries, OutboxQueries, ThrottleQueries } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
-import type { ThrottlesTable } from '../schema.ts'
+import type { EventsTable, ThrottlesTable } from '../schema.ts'
 
 const findThrottle = compiledOnce((db, key: string) => db.selectFrom('throttles').selectAll().where('key', '=', key))
 
@@ -35,9 +35,11 @@ export const throttleQueries = (db: Handle): ThrottleQueries => ({
   },
 })
 
+const insertEvent = compiledOnce((db, row: EventsTable) => db.insertInto('events').values(row))
+
 export const eventQueries = (db: Handle): EventQueries => ({
   async insert(row) {
-    await db.insertInto('events').values(row).execute()
+    await insertEvent(db, row)
   },
 
   list: (accountId, limit, before) => {

@@ -1,4 +1,4 @@
-import type { ChallengeQueries, CodeQueries } from '../../domain/ports/store.ts'
+import type { ChallengeQueries, CodeQueries, ProofUse } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import type { ChallengesTable } from '../schema.ts'
@@ -19,6 +19,32 @@ const answerChallenge = compiledOnce((db, id: string, { method, proofHash, proof
     .where('expires_at', '>', now),
 )
 
+const setWebAuthnChallenge = compiledOnce((db, id: string, challenge: string | null) =>
+  db.updateTable('challenges').set({ webauthn_challenge: challenge }).where('id', '=', id),
+)
+
+const consumeWebAuthnChallenge = compiledOnce((db, id: string, challenge: string) =>
+  db
+    .updateTable('challenges')
+    .set({ webauthn_challenge: null })
+    .where('id', '=', id)
+    .where('webauthn_challenge', '=', challenge),
+)
+
+const consumeProof = compiledOnce((db, use: ProofUse, now: number) =>
+  db
+    .updateTable('challenges')
+    .set({ used_at: now })
+    .where('proof_hash', '=', use.proofHash)
+    .where('account_id', '=', use.accountId)
+    .where('session_id', '=', use.sessionId)
+    .where('operation', '=', use.operation)
+    .where('used_at', 'is', null)
+    .where('proof_expires_at', '>', now)
+    .where(({ or, eb }) => or([eb('value_hash', 'is', null), eb('value_hash', '=', use.valueHash)]))
+    .returningAll(),
+)
+
 export const challengeQueries = (db: Handle): ChallengeQueries => ({
   async insert(row) {
     await insertChallenge(db, row)
@@ -30,34 +56,15 @@ export const challengeQueries = (db: Handle): ChallengeQueries => ({
     db.selectFrom('challenges').selectAll().where('proof_hash', '=', proofHash).executeTakeFirst(),
 
   async setWebAuthnChallenge(id, challenge) {
-    await db.updateTable('challenges').set({ webauthn_challenge: challenge }).where('id', '=', id).execute()
+    await setWebAuthnChallenge(db, id, challenge)
   },
 
-  async consumeWebAuthnChallenge(id, challenge) {
-    const { numUpdatedRows } = await db
-      .updateTable('challenges')
-      .set({ webauthn_challenge: null })
-      .where('id', '=', id)
-      .where('webauthn_challenge', '=', challenge)
-      .executeTakeFirstOrThrow()
-    return numUpdatedRows === 1n
-  },
+  consumeWebAuthnChallenge: async (id, challenge) =>
+    (await consumeWebAuthnChallenge(db, id, challenge)).numAffectedRows === 1n,
 
   answer: async (id, answer, now) => (await answerChallenge(db, id, answer, now)).numAffectedRows === 1n,
 
-  consumeProof: (use, now) =>
-    db
-      .updateTable('challenges')
-      .set({ used_at: now })
-      .where('proof_hash', '=', use.proofHash)
-      .where('account_id', '=', use.accountId)
-      .where('session_id', '=', use.sessionId)
-      .where('operation', '=', use.operation)
-      .where('used_at', 'is', null)
-      .where('proof_expires_at', '>', now)
-      .where(({ or, eb }) => or([eb('value_hash', 'is', null), eb('value_hash', '=', use.valueHash)]))
-      .returningAll()
-      .executeTakeFirst(),
+  consumeProof: async (use, now) => (await consumeProof(db, use, now)).rows[0],
 
   async consumeById(id, now) {
     const { numUpdatedRows } = await db

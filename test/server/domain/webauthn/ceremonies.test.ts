@@ -110,33 +110,3 @@ test.each([
     signCountRegressed: regressed,
   })
 })
-
-test('one flipped bit anywhere in an assertion is refused', () => {
-  const parts = partsOf({})
-  const good = makeAssertion(parts)
-  const expected = expectedOf(parts)
-  expect(verifyAssertion(good, expected)).toBeDefined()
-  for (const member of ['authenticatorData', 'clientDataJSON', 'signature'] as const) {
-    const bytes = Buffer.from(good.response[member], 'base64url')
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
-      const flipped = Buffer.from(bytes)
-      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-      const bad = { ...good, response: { ...good.response, [member]: flipped.toString('base64url') } }
-      expect(() => verifyAssertion(bad, expected), `${member}, bit ${bit}`).toThrow(WebAuthnError)
-    }
-  }
-})
-
-test('one flipped bit anywhere in what a self-attested registration signs is refused', async () => {
-  const { selfAttested } = await import('../../../support/webauthn-attestation.ts')
-  const parts = partsOf(selfAttested)
-  const good = makeRegistration(parts)
-  const expected = expectedOf(parts)
-  const bytes = Buffer.from(good.response.attestationObject, 'base64url')
-  for (let bit = 0; bit < bytes.length * 8; bit++) {
-    const flipped = Buffer.from(bytes)
-    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-    const bad = { ...good, response: { ...good.response, attestationObject: flipped.toString('base64url') } }
-    await expect(verifyRegistration(bad, expected), `bit ${bit}`).rejects.toThrow(WebAuthnError)
-  }
-})

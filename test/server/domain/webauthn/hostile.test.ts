@@ -1,13 +1,18 @@
 // Input made to keep a parser busy. Each is refused for its form, before anything reads it twice.
 
-import { expect, test } from 'vitest'
+import { X509Certificate } from 'node:crypto'
+import { expect, test, vi } from 'vitest'
 import { maxCredentialLength } from '../../../../src/contract/webauthn.ts'
-import { verifyAssertion, verifyRegistration } from '../../../../src/server/domain/webauthn/index.ts'
-import { packedBy } from '../../../support/webauthn-attestation.ts'
+import { verifyAssertion, verifyRegistration, WebAuthnError } from '../../../../src/server/domain/webauthn/index.ts'
+import { basicConstraints } from '../../../support/der.ts'
+import { hostileBodies } from '../../../support/hostile-bodies.ts'
+import { issue, packedBy, rootCertificate } from '../../../support/webauthn-attestation.ts'
 import {
+  encode,
   expectedOf,
   flags,
   makeAssertion,
+  makeKey,
   makeRegistration,
   type Parts,
   partsOf,
@@ -34,11 +39,11 @@ const code = (parts: Parts) =>
 
 const hostile: [string, string, Buffer][] = [
   ['webauthn_too_large', 'a bignum of 200 kB', bignum(200_000)],
-  ['webauthn_malformed', 'a bignum that fits', bignum(fitting)],
-  ['webauthn_malformed', 'lists in lists', nestedLists],
-  ['webauthn_malformed', 'maps in maps', nestedMaps],
-  ['webauthn_malformed', 'a map of 2⁶⁴ members', hugeMap],
-  ['webauthn_malformed', 'a text of 2⁶³ bytes', hugeText],
+  ['webauthn_cbor_malformed', 'a bignum that fits', bignum(fitting)],
+  ['webauthn_cbor_malformed', 'lists in lists', nestedLists],
+  ['webauthn_cbor_malformed', 'maps in maps', nestedMaps],
+  ['webauthn_cbor_malformed', 'a map of 2⁶⁴ members', hugeMap],
+  ['webauthn_cbor_malformed', 'a text of 2⁶³ bytes', hugeText],
 ]
 
 test.each(hostile)('%s: %s as an attestation object', async (expected, _, bytes) => {
@@ -59,7 +64,7 @@ test.each(hostile)('%s: %s as extensions of an assertion', (expected, _, extensi
 test('client data that nest deeply are malformed', () => {
   const parts = partsOf({ clientDataText: () => '['.repeat(4000) })
   expect(() => verifyAssertion(makeAssertion(parts), expectedOf(parts))).toThrow(
-    expect.objectContaining({ code: 'webauthn_malformed' }),
+    expect.objectContaining({ code: 'webauthn_client_data_malformed' }),
   )
 })
 
@@ -69,12 +74,12 @@ test('client data whose strings are all backslashes are read once', () => {
 })
 
 test.each([
-  ['an attestation certificate of nested sequences', Buffer.alloc(8000, Buffer.from([0x30, 0x80]))],
-  ['an attestation certificate of nested tags', Buffer.alloc(8000, Buffer.from([0xa0, 0x80]))],
-])('%s is invalid', async (_, certificate) => {
+  ['an attestation certificate of nested sequences', Buffer.alloc(4000, Buffer.from([0x30, 0x80]))],
+  ['an attestation certificate of nested tags', Buffer.alloc(4000, Buffer.from([0xa0, 0x80]))],
+])('%s is malformed', async (_, certificate) => {
   const { format, statement } = packedBy()
   const parts = partsOf({ format, statement: signed => statement(signed).set('x5c', [certificate]) })
-  expect(await code(parts)).toBe('webauthn_attestation_invalid')
+  expect(await code(parts)).toBe('webauthn_certificate_malformed')
 })
 
 test('a credential as long as may be is still read', async () => {
@@ -86,4 +91,46 @@ test('a credential as long as may be is still read', async () => {
   await expect(verifyRegistration(padded(space + 1), expectedOf(parts))).rejects.toMatchObject({
     code: 'webauthn_too_large',
   })
+})
+
+test.each(hostileBodies().map(body => [body.name, body] as const))('%s is answered or refused', async (_, body) => {
+  const value = JSON.parse(body.json)
+  const verified =
+    body.ceremony === 'registration'
+      ? verifyRegistration(value, { ...body.expected, trustedRoots: [] })
+      : Promise.resolve().then(() => verifyAssertion(value, body.expected))
+  const refused = await verified.then(
+    () => undefined,
+    error => error,
+  )
+  expect(refused === undefined || refused instanceof WebAuthnError).toBe(true)
+})
+
+test('of a chain that leads nowhere one signature is verified, however long it is', async () => {
+  const verified = vi.spyOn(X509Certificate.prototype, 'verify')
+  const stranger = makeKey('ES256')
+  const authority = () =>
+    issue(stranger.publicKey, { extensions: [basicConstraints(true)], issuerKey: stranger.privateKey })
+  const { format, statement } = packedBy()
+  const chain = Array.from({ length: 5 }, authority)
+  const parts = partsOf({
+    format,
+    statement: signed => {
+      const members = statement(signed)
+      return members.set('x5c', [...(members.get('x5c') as Uint8Array[]), ...chain])
+    },
+  })
+  const trustedRoots = [new X509Certificate(rootCertificate)]
+  await expect(verifyRegistration(makeRegistration(parts), { ...expectedOf(parts), trustedRoots })).rejects.toThrow(
+    new WebAuthnError('webauthn_attestation_untrusted'),
+  )
+  expect(verified).toHaveBeenCalledTimes(1)
+})
+
+test('CBOR of more than four levels is malformed', async () => {
+  const nested = (levels: number): unknown => (levels === 0 ? 0 : [nested(levels - 1)])
+  const within = partsOf({ extensions: encode(new Map([['a', nested(3)]])) })
+  expect(await code(within)).toBe('accepted')
+  const beyond = partsOf({ extensions: encode(new Map([['a', nested(4)]])) })
+  expect(await code(beyond)).toBe('webauthn_cbor_malformed')
 })

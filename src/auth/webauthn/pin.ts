@@ -1,0 +1,45 @@
+import type { PinUvAuthToken, TokenRequest } from '../../hid/index.ts'
+import { type Authenticator, type CeremonyOptions, CtapError, isCtapError } from '../../hid/index.ts'
+import type { Interaction } from '../interaction.ts'
+
+/** Before a person types, so that nobody spends a try on a key that takes none. */
+async function triesLeft(key: Authenticator): Promise<number> {
+  const { left, powerCycleNeeded } = await key.pinRetries()
+  if (left === 0) throw blocked(key)
+  if (powerCycleNeeded) {
+    throw new CtapError('key_pin_auth_blocked', 'the key takes no PIN until it is plugged in anew', {
+      device: key.name,
+      retriesLeft: left,
+    })
+  }
+  return left
+}
+
+const blocked = (key: Authenticator) =>
+  new CtapError('key_pin_blocked', 'the key takes no PIN any more', { device: key.name, retriesLeft: 0 })
+
+/**
+ * The token that the PIN of `key` gives. A wrong PIN that a person typed is asked again; one that a script supplied is
+ * tried once.
+ * @throws {CtapError} `key_pin_invalid` with `retriesLeft`, `key_pin_auth_blocked`, `key_pin_blocked` …
+ * @throws {CancelledError} on Ctrl-C
+ */
+export async function tokenByPin(
+  key: Authenticator,
+  request: Omit<TokenRequest, 'pin'>,
+  interaction: Interaction,
+  options: CeremonyOptions & { readonly signal: AbortSignal },
+): Promise<PinUvAuthToken> {
+  let left = (await interaction.pinSource()) === 'person' ? await triesLeft(key) : undefined
+  for (;;) {
+    const pin = await interaction.pin({ key: key.name, triesLeft: left }, options.signal)
+    try {
+      return await key.verifyUser({ ...request, pin }, options)
+    } catch (error) {
+      if (!isCtapError(error, 'key_pin_invalid', 'key_pin_policy') || !interaction.canRetry) throw error
+      left = error.details.retriesLeft ?? left
+      if (left === 0) throw blocked(key)
+      interaction.refused(error, [])
+    }
+  }
+}

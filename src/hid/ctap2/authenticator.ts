@@ -1,0 +1,157 @@
+import { equalBytes } from '../../lib/bytes.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Random } from '../../lib/random.ts'
+import type { Authenticator, CeremonyOptions, PinRetries, PinUvAuthToken, TokenRequest } from '../authenticator.ts'
+import type { Channel } from '../ctaphid/channel.ts'
+import { capability, command } from '../ctaphid/constants.ts'
+import type { HidDevice } from '../device.ts'
+import { CtapError, isCtapError } from '../errors.ts'
+import { touchNotice } from '../touch-notice.ts'
+import { assertionParametersFor, credentialParametersFor } from './capabilities.ts'
+import { callCtap2, ctap2Command, malformed } from './command.ts'
+import type { CommandOptions } from './credentials.ts'
+import { type GetAssertionParameters, type GetAssertionResult, getNextAssertion } from './get-assertion.ts'
+import { type AuthenticatorInfo, getInfo } from './get-info.ts'
+import type { MakeCredentialParameters, MakeCredentialResult } from './make-credential.ts'
+import { type CredentialQuery, getAssertionAmong, hasCredential, makeCredentialUnless } from './preflight.ts'
+import { select } from './selection.ts'
+import { changePin, pinRetries, setPin, uvRetries, verifyUser, withFinger } from './user-verification.ts'
+
+export interface Ctap2Connection {
+  readonly device: HidDevice
+  readonly channel: Channel
+  readonly info: AuthenticatorInfo
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** A key that speaks CTAP2. */
+export class Ctap2Authenticator implements Authenticator {
+  readonly protocol = 'ctap2'
+  readonly name: string
+  readonly path: string
+  readonly deviceVersion: readonly [number, number, number]
+  readonly canWink: boolean
+  private readonly device: HidDevice
+  private readonly channel: Channel
+  private readonly clock: Clock
+  private readonly random: Random
+  private currentInfo: AuthenticatorInfo
+
+  constructor({ device, channel, info, clock, random }: Ctap2Connection) {
+    this.name = device.product
+    this.path = device.path
+    this.deviceVersion = channel.deviceVersion
+    this.canWink = (channel.capabilities & capability.wink) !== 0
+    this.device = device
+    this.channel = channel
+    this.clock = clock
+    this.random = random
+    this.currentInfo = info
+  }
+
+  get info(): AuthenticatorInfo {
+    return this.currentInfo
+  }
+
+  async makeCredential(
+    parameters: MakeCredentialParameters,
+    ceremony: CeremonyOptions = {},
+  ): Promise<MakeCredentialResult> {
+    const request = credentialParametersFor(this.info, parameters)
+    const { channel, options } = this.begin(ceremony)
+    return withFinger(this.key(), () => makeCredentialUnless(channel, request, this.info, options))
+  }
+
+  async getAssertion(parameters: GetAssertionParameters, ceremony: CeremonyOptions = {}): Promise<GetAssertionResult> {
+    const request = assertionParametersFor(this.info, parameters)
+    const { channel, options } = this.begin(ceremony)
+    return withFinger(this.key(), () => getAssertionAmong(channel, request, this.info, options))
+  }
+
+  nextAssertion(): Promise<GetAssertionResult> {
+    return getNextAssertion(this.channel)
+  }
+
+  hasCredential(query: CredentialQuery, ceremony: CeremonyOptions = {}): Promise<boolean | undefined> {
+    const { channel, options } = this.begin(ceremony)
+    return hasCredential(channel, query, this.info, options)
+  }
+
+  select(ceremony: CeremonyOptions = {}): Promise<void> {
+    const { channel, options } = this.begin(ceremony)
+    return select(channel, this.info, options)
+  }
+
+  verifyUser(request: TokenRequest, ceremony: CeremonyOptions = {}): Promise<PinUvAuthToken> {
+    const { channel, options } = this.begin(ceremony)
+    return verifyUser(this.key(channel), request, options)
+  }
+
+  async pinRetries(): Promise<PinRetries> {
+    return pinRetries(this.key())
+  }
+
+  uvRetries(): Promise<number> {
+    return uvRetries(this.key())
+  }
+
+  async setPin(pin: string): Promise<void> {
+    await setPin(this.key(), pin)
+    await this.renewInfo()
+  }
+
+  async changePin(current: string, next: string): Promise<void> {
+    await changePin(this.key(), current, next)
+    await this.renewInfo()
+  }
+
+  async wink(): Promise<void> {
+    if (!this.canWink) throw new CtapError('key_unsupported_option', 'the security key cannot wink')
+    await this.channel.call(command.wink, new Uint8Array())
+  }
+
+  async ping(data: Uint8Array): Promise<void> {
+    const answer = await this.channel.call(command.ping, data)
+    if (!equalBytes(answer, data)) throw malformed('other bytes back than it was pinged with')
+  }
+
+  async reset(ceremony: CeremonyOptions = {}): Promise<void> {
+    const { channel, options } = this.begin(ceremony)
+    await callCtap2(channel, ctap2Command.reset, undefined, options)
+    await this.renewInfo()
+  }
+
+  close(): Promise<void> {
+    return this.device.close()
+  }
+
+  private key(channel = this.channel) {
+    return { channel, info: this.info, random: this.random }
+  }
+
+  private begin({ signal, timeout, onTouchNeeded }: CeremonyOptions): { channel: Channel; options: CommandOptions } {
+    const onKeepalive = onTouchNeeded && touchNotice(this.clock, onTouchNeeded)
+    const channel = timeout === undefined ? this.channel : within(this.channel, this.clock, timeout)
+    return { channel, options: { signal, onKeepalive, maxMessageSize: this.info.maxMsgSize } }
+  }
+
+  /** What the key says of itself changes with its PIN. Whatever goes wrong here will show at its next command. */
+  private async renewInfo(): Promise<void> {
+    try {
+      this.currentInfo = await getInfo(this.channel)
+    } catch (error) {
+      if (!isCtapError(error)) throw error
+    }
+  }
+}
+
+/** The channel, whose calls from now on take no longer than `timeout` milliseconds together. */
+function within(channel: Channel, clock: Clock, timeout: number): Channel {
+  const end = clock.now() + timeout
+  return {
+    ...channel,
+    call: (kind, payload, options) =>
+      channel.call(kind, payload, { ...options, timeout: Math.max(1, end - clock.now()) }),
+  }
+}

@@ -1,0 +1,198 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Queries, Store } from '../../../src/server/domain/ports/store.ts'
+import { GroupCommit, type GroupConnection } from '../../../src/server/store/group-commit.ts'
+import { openSqliteStore } from '../../../src/server/store/open-store.ts'
+
+let folder: string
+let store: Store
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'hufud-groups-'))
+  store = await openSqliteStore(join(folder, 'hufud.db'))
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await store.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const write = (queries: Queries, name: string, value = 1) => queries.settings.write(name, Uint8Array.of(0), value)
+const storedIn = async (from: Store, name: string) => (await from.read.settings.read(name))?.expiresAt
+const outcomes = async (work: Promise<unknown>[]) => (await Promise.allSettled(work)).map(({ status }) => status)
+
+/** What a database opened after a crash at this moment would hold. */
+async function afterCrash<T>(look: (store: Store) => Promise<T>): Promise<T> {
+  const image = mkdtempSync(join(folder, 'image-'))
+  for (const name of ['hufud.db', 'hufud.db-wal']) copyFileSync(join(folder, name), join(image, name))
+  const copy = await openSqliteStore(join(image, 'hufud.db'))
+  try {
+    return await look(copy)
+  } finally {
+    await copy.close()
+  }
+}
+
+describe('transactions that are ready together', () => {
+  test('one that fails changes nothing, before or after the others, which hold', async () => {
+    const failing = (name: string) =>
+      store.transaction(async queries => {
+        await write(queries, name)
+        throw new Error(`no ${name}`)
+      })
+    const good = (name: string) => store.transaction(queries => write(queries, name))
+    const work = [failing('first'), good('second'), failing('third'), good('fourth')]
+    await expect(work[0]).rejects.toThrow('no first')
+    await expect(work[2]).rejects.toThrow('no third')
+    expect(await outcomes(work)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled'])
+    for (const name of ['first', 'third']) expect(await storedIn(store, name)).toBeUndefined()
+    for (const name of ['second', 'fourth']) expect(await storedIn(store, name)).toBe(1)
+  })
+
+  test('run in the order in which they came, each on what the ones before it left', async () => {
+    const seen: number[] = []
+    const increment = () =>
+      store.transaction(async queries => {
+        const before = (await queries.settings.read('count'))?.expiresAt ?? 0
+        await write(queries, 'count', before + 1)
+        return before
+      })
+    const work = Array.from({ length: 200 }, () => increment().then(before => seen.push(before)))
+    await Promise.all(work)
+    expect(seen).toEqual(Array.from({ length: 200 }, (_, index) => index))
+    expect(await storedIn(store, 'count')).toBe(200)
+  })
+
+  test('a guarded statement lets one of them win', async () => {
+    const claim = () => store.transaction(queries => queries.settings.rememberPush('once', 1))
+    const won = await Promise.all(Array.from({ length: 8 }, claim))
+    expect(won).toEqual([true, false, false, false, false, false, false, false])
+  })
+
+  test('a crash before the commit: nothing is there, and nobody was told of anything', async () => {
+    const told: string[] = []
+    let image: Promise<(number | undefined)[]> | undefined
+    const values = (from: Store) => Promise.all(['one', 'two'].map(name => storedIn(from, name)))
+    const work = [
+      store.transaction(queries => write(queries, 'one')).then(() => told.push('one')),
+      store.transaction(() => Promise.reject(new Error('no'))).catch(() => told.push('refused')),
+      store
+        .transaction(async queries => {
+          await write(queries, 'two')
+          image = afterCrash(values)
+          await image
+          expect(told).toEqual([])
+        })
+        .then(() => told.push('two')),
+    ]
+    await Promise.all(work)
+    expect(await image).toEqual([undefined, undefined])
+    expect(told).toEqual(['one', 'refused', 'two'])
+    expect(await afterCrash(values)).toEqual([1, 1])
+  })
+
+  test('a body that fails long after its last query is rolled back, and nobody reads what it wrote meanwhile', async () => {
+    let reading: Promise<number | undefined> | undefined
+    const late = store.transaction(async queries => {
+      await write(queries, 'late')
+      reading = storedIn(store, 'late')
+      await new Promise(resolve => setTimeout(resolve, 20))
+      throw new Error('too late')
+    })
+    const good = store.transaction(queries => write(queries, 'good'))
+    await expect(late).rejects.toThrow('too late')
+    await good
+    expect(await reading).toBeUndefined()
+    expect(await storedIn(store, 'good')).toBe(1)
+  })
+
+  test('the queries of a body that has ended do nothing', async () => {
+    let kept: Queries | undefined
+    await store.transaction(async queries => {
+      kept = queries
+    })
+    await expect(kept && write(kept, 'afterwards')).rejects.toThrow('the transaction has ended')
+    expect(await storedIn(store, 'afterwards')).toBeUndefined()
+  })
+
+  test('a body that waits for another transaction is rolled back in the end, and the other one runs', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    let inner: Promise<void> | undefined
+    const outer = store.transaction(async queries => {
+      await write(queries, 'outer')
+      inner = store.transaction(nested => write(nested, 'inner'))
+      await inner
+      await write(queries, 'after')
+    })
+    const next = store.transaction(queries => write(queries, 'next'))
+    const refused = expect(outer).rejects.toThrow('waited for something other than its queries')
+    await new Promise(resolve => setImmediate(resolve))
+    await vi.advanceTimersByTimeAsync(5_000)
+    await refused
+    await next
+    await inner
+    for (const name of ['outer', 'after']) expect(await storedIn(store, name)).toBeUndefined()
+    for (const name of ['inner', 'next']) expect(await storedIn(store, name)).toBe(1)
+  })
+
+  test('a closed database refuses them', async () => {
+    const closed = await openSqliteStore(join(folder, 'closed.db'))
+    await closed.close()
+    const work = [closed.transaction(async () => {}), closed.transaction(async () => {})]
+    expect(await outcomes(work)).toEqual(['rejected', 'rejected'])
+  })
+})
+
+describe('the statements around them', () => {
+  let said: string[]
+  let failing: string | undefined
+  const connection: GroupConnection = {
+    get isInTransaction() {
+      return said.includes('begin immediate') && said.at(-1) !== 'commit' && said.at(-1) !== 'rollback'
+    },
+    run(sql) {
+      if (sql === failing) throw new Error(`${sql}: the disk is full`)
+      said.push(sql)
+    },
+    executeQuery: () => Promise.reject(new Error('nothing is asked here')),
+    streamQuery: () => {
+      throw new Error('nothing is asked here')
+    },
+  }
+  const groups = () => new GroupCommit({ take: async () => connection, pass: () => {} }, () => undefined)
+  beforeEach(() => {
+    said = []
+    failing = undefined
+  })
+
+  test('one BEGIN IMMEDIATE and one COMMIT, a savepoint for each', async () => {
+    const group = groups()
+    const bad = group.transaction(() => Promise.reject(new Error('no')))
+    expect(await outcomes([group.transaction(async () => {}), bad])).toEqual(['fulfilled', 'rejected'])
+    const one = ['savepoint body', 'release body']
+    expect(said).toEqual(['begin immediate', 'savepoint body', 'rollback to body', 'release body', ...one, 'commit'])
+  })
+
+  test('at most 64 in one group', async () => {
+    const group = groups()
+    await Promise.all(Array.from({ length: 65 }, () => group.transaction(async () => {})))
+    expect(said.filter(sql => sql === 'commit')).toHaveLength(2)
+    expect(said.indexOf('commit')).toBe(1 + 64 * 2)
+  })
+
+  test.each(['begin immediate', 'commit', 'rollback to body'])(
+    'when %s fails, all of the group have failed, and the next go on',
+    async sql => {
+      const group = groups()
+      failing = sql
+      const work = [group.transaction(async () => {}), group.transaction(() => Promise.reject(new Error('no')))]
+      for (const one of work) await expect(one).rejects.toThrow(`${sql}: the disk is full`)
+      expect(said.at(-1)).toBe(sql === 'begin immediate' ? undefined : 'rollback')
+      failing = undefined
+      said = []
+      await group.transaction(async () => {})
+      expect(said).toEqual(['begin immediate', 'savepoint body', 'release body', 'commit'])
+    },
+  )
+})
