@@ -12,7 +12,7 @@ const width = 8
 const roundMilliseconds = 1500
 const rounds = 5
 const usesPerApp = 2
-const accountCount = 900
+const accountCount = 4000
 
 interface Lane {
   readonly server: Connection
