@@ -1,7 +1,7 @@
 // Security keys in the rules: bound, used at logins and step-ups, and refused there for what the store knows.
 
 import { X509Certificate } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { WebAuthnProblemCode } from '../../../src/contract/webauthn-problems.ts'
 import { fromBase64url } from '../../../src/lib/base64url.ts'
 import { defaultPolicy, type Member, type WebAuthnPolicy } from '../../../src/server/domain/domain.ts'
@@ -306,6 +306,10 @@ describe('a login answers alike for an account with a key and for nobody', () =>
     ['no touch', { flags: flags.uv }],
     ['another eligibility for backups', { flags: flags.up | flags.uv | flags.be }],
     ['another user', { userHandle: Buffer.from('somebody') }],
+    [
+      'a guessed user and another origin',
+      { userHandle: Buffer.alloc(1), clientData: { origin: 'https://evil.example' } },
+    ],
     ['a signature of somebody', {}],
     ['a signature that is no DER', { signature: () => Buffer.alloc(64) }],
   ]
@@ -325,6 +329,48 @@ describe('a login answers alike for an account with a key and for nobody', () =>
     expect(outcomes[0]).toBe(outcomes[1])
     expect(outcomes[0]).toMatch(/^(webauthn_|login_failed)/)
   })
+})
+
+test('user names without keys are offered some that are always the same, of many kinds', async () => {
+  const offered = async (username: string) =>
+    (await beginLogin(username)).options.allowCredentials?.map(({ id, transports }) => ({ id, transports })) ?? []
+  const keyless = await world.join('keyless')
+  for (const username of ['keyless', 'nobody-at-all']) expect(await offered(username)).toEqual(await offered(username))
+  await bindKey(keyless)
+  expect((await offered('keyless')).map(({ transports }) => transports)).toEqual([['nfc', 'usb']])
+
+  const names = Array.from({ length: 60 }, (_, index) => `nobody-${index}`)
+  const all: Awaited<ReturnType<typeof offered>>[] = []
+  for (const username of names) {
+    all.push(await offered(username))
+    world.clock.advance(60_000)
+  }
+  expect(new Set(all.map(({ length }) => length))).toEqual(new Set([1, 2, 3]))
+  const each = all.flat()
+  expect(new Set(each.map(({ id }) => id)).size).toBe(each.length)
+  const lengths = new Set(each.map(({ id }) => fromBase64url(id).length))
+  expect([...lengths].sort((a, b) => a - b)).toEqual([16, 20, 32, 48, 64, 96])
+  expect(new Set(each.map(({ transports }) => transports?.join(' ')))).toEqual(
+    new Set(['usb', 'nfc usb', 'internal', 'hybrid internal']),
+  )
+})
+
+test('a key that is unbound while its answer is judged proves nothing', async () => {
+  const member = await world.join('unbound-meanwhile')
+  const { parts } = await bindKey(member)
+  const { challenge_id, options } = await beginStepUp(member)
+  const credential = makeAssertion(answering(parts, options.challenge, member.account.user_handle))
+  const { store } = world.services.domain
+  const [key] = await keysOf(member)
+  const transaction = store.transaction
+  const applying = vi.spyOn(store, 'transaction').mockImplementationOnce(async body => {
+    await transaction(queries => queries.authenticators.removeCredential(member.account.id, key?.id ?? ''))
+    return transaction(body)
+  })
+  const answer = { method: 'webauthn', credential } as const
+  const finished = refusalOf(world.services.stepUps.finishVerification(member, challenge_id, answer))
+  expect(await finished.finally(() => applying.mockRestore())).toBe('webauthn_credential_unknown')
+  expect(await keysOf(member)).toEqual([])
 })
 
 describe('the policy', () => {

@@ -4,9 +4,9 @@ import { fromHex } from '../../../lib/bytes.ts'
 import { recordChange } from '../change.ts'
 import type { Queries } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
-import type { SecretKeys } from '../secret-keys.ts'
 import { admitAttempt } from '../throttle.ts'
 import { verifyAssertion, WebAuthnError } from '../webauthn/index.ts'
+import { decoyCredentials, decoyHandle } from './decoy-credentials.ts'
 import { attemptThrottles, type Subject, type Verifier, verified } from './verifier.ts'
 
 const ceremonyTimeout = 120_000
@@ -14,9 +14,6 @@ const ceremonyTimeout = 120_000
 /** An answered ceremony as a refusal of the contract. */
 export const asRefusal = (error: unknown): unknown => (error instanceof WebAuthnError ? new Refusal(error.code) : error)
 
-/** What an account without a key, or none at all, is offered: an id that no key knows, always the same one. */
-const decoyId = (keys: SecretKeys, { accountKey }: Subject): string => keys.hashText('decoy', accountKey)
-const decoyHandle = new Uint8Array(1)
 /** ES256 with the base point of P-256 (FIPS 186-4 section D.1.2.3). */
 const decoyKey = fromHex(
   'a5010203262001215820' +
@@ -37,7 +34,7 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
       id: credential_id,
       transports: transports.split(' ').filter(Boolean),
     }))
-    const decoy = { id: decoyId(keys, subject), transports: ['usb'] }
+    const offered = known.length > 0 ? known : decoyCredentials(keys, subject.accountKey)
     return {
       method: 'webauthn',
       options: {
@@ -45,7 +42,7 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
         rpId: policy.rpId,
         timeout: ceremonyTimeout,
         userVerification: policy.webauthn.userVerification,
-        allowCredentials: (known.length > 0 ? known : [decoy]).map(one => ({ type: 'public-key', ...one })),
+        allowCredentials: offered.map(one => ({ type: 'public-key', ...one })),
       },
     }
   },
@@ -59,8 +56,8 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
     const { account } = subject
     const found = await store.read.authenticators.findCredential(credential.id)
     const stored = account && found?.account_id === account.id ? found : undefined
-    // An answer for the decoy is judged like any other, so that its refusal does not tell whether the account exists.
-    const isJudged = stored !== undefined || credential.id === decoyId(keys, subject)
+    // An answer for a decoy is judged like any other, so that its refusal does not tell whether the account exists.
+    const isJudged = stored ?? decoyCredentials(keys, subject.accountKey).find(({ id }) => id === credential.id)
     if (!isJudged) throw new Refusal('webauthn_credential_unknown')
     const assertion = (() => {
       try {
@@ -76,7 +73,7 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
             signCount: stored?.sign_count ?? 0,
             backupEligible: stored?.backup_eligible === 1,
           },
-          userHandle: account?.user_handle ?? decoyHandle,
+          userHandle: account?.user_handle ?? decoyHandle(keys, subject.accountKey),
         })
       } catch (error) {
         throw asRefusal(error)
@@ -89,7 +86,9 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
     return verified(
       async queries => {
         if (!(await consume(subject, queries))) throw new Refusal('webauthn_challenge_used')
-        await queries.authenticators.useCredential(stored.id, assertion, clock.now())
+        // It may have been unbound since it was looked up.
+        const isBound = await queries.authenticators.useCredential(stored.id, assertion, clock.now())
+        if (!isBound) throw new Refusal('webauthn_credential_unknown')
         // A counter that steps back may mean a cloned key; it is told, and locks nobody out (WebAuthn section 7.2 step 25).
         if (assertion.signCountRegressed) {
           await recordChange(domain, queries, caller, {

@@ -131,11 +131,12 @@ export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
         .executeTakeFirst(),
 
     async useCredential(id, { signCount, backupState }, now) {
-      await db
+      const { numUpdatedRows } = await db
         .updateTable('webauthn_credentials')
         .set({ sign_count: signCount, backup_state: backupState ? 1 : 0, used_at: now })
         .where('id', '=', id)
-        .execute()
+        .executeTakeFirstOrThrow()
+      return numUpdatedRows === 1n
     },
 
     async replaceRecoveryCodes(accountId, rows) {

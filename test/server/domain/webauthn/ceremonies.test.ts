@@ -65,12 +65,14 @@ test('extensions of the authenticator are read and let pass', async () => {
   expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
 })
 
-test('a missing or null user handle is no mismatch', () => {
+test('a missing, null or empty user handle is no mismatch', () => {
   const parts = partsOf({})
   const { response, ...rest } = makeAssertion(parts)
   const { userHandle: _, ...without } = response
   expect(verifyAssertion({ ...rest, response: without }, expectedOf(parts))).toBeDefined()
-  expect(verifyAssertion({ ...rest, response: { ...response, userHandle: null } }, expectedOf(parts))).toBeDefined()
+  for (const userHandle of [null, '']) {
+    expect(verifyAssertion({ ...rest, response: { ...response, userHandle } }, expectedOf(parts))).toBeDefined()
+  }
 })
 
 test('members that browsers add to the client data are let pass', () => {
