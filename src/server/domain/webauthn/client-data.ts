@@ -47,7 +47,10 @@ export function verifyClientData(
 
 function parseClientData(bytes: Uint8Array): Record<string, unknown> {
   demand(bytes.length <= maxClientDataLength && isUtf8(bytes), 'webauthn_client_data_malformed')
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  // "UTF-8 decode" takes a byte order mark away.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -1,10 +1,13 @@
+import { X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { decodeCbor } from '../../../../src/lib/cbor.ts'
 import {
   supportedAlgorithms,
   verifyAssertion,
   verifyRegistration,
   WebAuthnError,
 } from '../../../../src/server/domain/webauthn/index.ts'
+import { packedBy, rootCertificate, selfAttested } from '../../../support/webauthn-attestation.ts'
 import {
   encode,
   expectedOf,
@@ -80,6 +83,47 @@ test('members that browsers add to the client data are let pass', () => {
     clientData: { other_keys_can_be_added_here: 'see \\" https://goo.gl/yabPex: {', nested: { type: [1] } },
   })
   expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+})
+
+test('a byte order mark before the client data is taken away', () => {
+  const parts = partsOf({ clientDataText: text => `\ufeff${text}` })
+  expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+  const twice = partsOf({ clientDataText: text => `\ufeff\ufeff${text}` })
+  expect(() => verifyAssertion(makeAssertion(twice), expectedOf(twice))).toThrow(
+    new WebAuthnError('webauthn_client_data_malformed'),
+  )
+})
+
+test('members that browsers will add to a credential some day are let pass', async () => {
+  const parts = partsOf({})
+  const registration = makeRegistration(parts)
+  const later = { ...registration, later: 1, response: { ...registration.response, later: { nested: [1] } } }
+  await expect(verifyRegistration(later, expectedOf(parts))).resolves.toBeDefined()
+})
+
+test.each([
+  ['the authenticator data first', ['authData', 'fmt', 'attStmt']],
+  ['the statement last', ['fmt', 'authData', 'attStmt']],
+])('a client may write %s', async (_, order) => {
+  const parts = partsOf({
+    ...selfAttested,
+    attestationObject: bytes => {
+      const members = decodeCbor(bytes) as Map<string, unknown>
+      return encode(new Map(order.map(name => [name, members.get(name)])))
+    },
+  })
+  await expect(verifyRegistration(makeRegistration(parts), expectedOf(parts))).resolves.toMatchObject({
+    attestationType: 'self',
+  })
+})
+
+test('a client may write the members of a statement in any order', async () => {
+  const { format, statement } = packedBy()
+  const parts = partsOf({ format, statement: signed => new Map([...statement(signed)].reverse()) })
+  const trustedRoots = [new X509Certificate(rootCertificate)]
+  await expect(
+    verifyRegistration(makeRegistration(parts), { ...expectedOf(parts), trustedRoots }),
+  ).resolves.toMatchObject({ attestationType: 'basic' })
 })
 
 test('a synced passkey reports its backup state', async () => {

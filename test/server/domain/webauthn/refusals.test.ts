@@ -203,6 +203,16 @@ const inRegistrations: [WebAuthnProblemCode, string, Partial<Parts>][] = [
   ],
   ['webauthn_trailing_bytes', 'an attestation object with bytes behind', { attestationObject: append }],
   [
+    'webauthn_cbor_duplicate_key',
+    'an attestation object with a member twice',
+    { attestationObject: b => Buffer.concat([Buffer.from('a463666d74646e6f6e65', 'hex'), b.subarray(1)]) },
+  ],
+  [
+    'webauthn_cbor_indefinite_length',
+    'an attestation object of indefinite length',
+    { attestationObject: b => Buffer.concat([Buffer.from([0xbf]), b.subarray(1), Buffer.from([0xff])]) },
+  ],
+  [
     'webauthn_attestation_object_malformed',
     'an attestation object with a member more',
     { attestationObject: b => Buffer.concat([Buffer.from([0xa4, 0x61, 0x61, 0x01]), b.subarray(1)]) },
