@@ -22,7 +22,7 @@ beforeAll(() => {
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    packages: 'external',
+    external: ['better-sqlite3'],
     logLevel: 'error',
   })
 })
