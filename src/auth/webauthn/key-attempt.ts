@@ -1,4 +1,3 @@
-import type { PinUvAuthToken } from '../../hid/index.ts'
 import { type Authenticator, type CeremonyOptions, CtapError, isCtapError } from '../../hid/index.ts'
 import type { Interaction } from '../interaction.ts'
 import type { Ceremony } from './ceremony.ts'
@@ -25,10 +24,6 @@ const speaksBeforeTouch = /^FIDO_2_[1-9]\d*$/
 
 /** What a key came to before its PIN was needed: the result, or a touch by which a person chose it. */
 export type FirstStage<T> = { readonly value: T } | { readonly selectedByTouch: boolean }
-
-const proofOf = (token: PinUvAuthToken, clientDataHash: Uint8Array) => ({
-  pinUvAuth: { pinUvAuthParam: token.authenticate(clientDataHash), pinUvAuthProtocol: token.protocol },
-})
 
 /** One key's attempt at a ceremony. */
 export class KeyAttempt<T> {
@@ -95,7 +90,7 @@ export class KeyAttempt<T> {
   async finishWithPin(): Promise<T> {
     const { key } = this
     const { ceremony, interaction, options } = this.tools
-    const { rpId, permissions, excludeList, clientDataHash } = ceremony
+    const { rpId, permissions, excludeList } = ceremony
     const silent = { ...options, onTouchNeeded: undefined }
     if (excludeList.length > 0 && (await interaction.pinSource()) === 'person') {
       if (await key.hasCredential({ rpId, credentials: excludeList }, silent)) {
@@ -103,16 +98,16 @@ export class KeyAttempt<T> {
       }
     }
     const token = await tokenByPin(key, { rpId, permissions }, interaction, options)
-    return ceremony.perform(key, proofOf(token, clientDataHash), options)
+    return ceremony.perform(key, { token }, options)
   }
 
   private async perform(means: Exclude<VerificationMeans, 'pin'>): Promise<T> {
     const { key } = this
     const { ceremony, options } = this.tools
     if (means !== 'uv_token') return ceremony.perform(key, means === 'uv_option' ? { uv: true } : {}, options)
-    const { rpId, permissions, clientDataHash } = ceremony
+    const { rpId, permissions } = ceremony
     const token = await key.verifyUser({ rpId, permissions }, options)
-    return ceremony.perform(key, proofOf(token, clientDataHash), options)
+    return ceremony.perform(key, { token }, options)
   }
 
   /**
