@@ -1,15 +1,15 @@
-import { equalBytes } from '../../lib/bytes.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
-import type { Authenticator, CeremonyOptions, PinRetries, PinUvAuthToken, TokenRequest } from '../authenticator.ts'
-import type { Channel } from '../ctaphid/channel.ts'
-import { capability, command } from '../ctaphid/constants.ts'
+import type { Authenticator, CeremonyOptions, PinRetries, TokenRequest } from '../authenticator.ts'
+import { type Channel, canWink } from '../ctaphid/channel.ts'
+import { ping, wink } from '../ctaphid/commands.ts'
+import { within } from '../ctaphid/within.ts'
 import type { HidDevice } from '../device.ts'
-import { CtapError, isCtapError } from '../errors.ts'
+import { isCtapError } from '../errors.ts'
 import { touchNotice } from '../touch-notice.ts'
 import { assertionParametersFor, credentialParametersFor } from './capabilities.ts'
-import { callCtap2, ctap2Command, malformed } from './command.ts'
-import type { CommandOptions } from './credentials.ts'
+import { callCtap2, ctap2Command } from './command.ts'
+import type { CommandOptions, PinUvAuthToken } from './credentials.ts'
 import { type GetAssertionParameters, type GetAssertionResult, getNextAssertion } from './get-assertion.ts'
 import { type AuthenticatorInfo, getInfo } from './get-info.ts'
 import type { MakeCredentialParameters, MakeCredentialResult } from './make-credential.ts'
@@ -42,7 +42,7 @@ export class Ctap2Authenticator implements Authenticator {
     this.name = device.product
     this.path = device.path
     this.deviceVersion = channel.deviceVersion
-    this.canWink = (channel.capabilities & capability.wink) !== 0
+    this.canWink = canWink(channel)
     this.device = device
     this.channel = channel
     this.clock = clock
@@ -106,14 +106,12 @@ export class Ctap2Authenticator implements Authenticator {
     await this.renewInfo()
   }
 
-  async wink(): Promise<void> {
-    if (!this.canWink) throw new CtapError('key_unsupported_option', 'the security key cannot wink')
-    await this.channel.call(command.wink, new Uint8Array())
+  wink(): Promise<void> {
+    return wink(this.channel)
   }
 
-  async ping(data: Uint8Array): Promise<void> {
-    const answer = await this.channel.call(command.ping, data)
-    if (!equalBytes(answer, data)) throw malformed('other bytes back than it was pinged with')
+  ping(data: Uint8Array): Promise<void> {
+    return ping(this.channel, data)
   }
 
   async reset(ceremony: CeremonyOptions = {}): Promise<void> {
@@ -143,15 +141,5 @@ export class Ctap2Authenticator implements Authenticator {
     } catch (error) {
       if (!isCtapError(error)) throw error
     }
-  }
-}
-
-/** The channel, whose calls from now on take no longer than `timeout` milliseconds together. */
-function within(channel: Channel, clock: Clock, timeout: number): Channel {
-  const end = clock.now() + timeout
-  return {
-    ...channel,
-    call: (kind, payload, options) =>
-      channel.call(kind, payload, { ...options, timeout: Math.max(1, end - clock.now()) }),
   }
 }
