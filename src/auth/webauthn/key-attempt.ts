@@ -1,7 +1,9 @@
 import { type Authenticator, type CeremonyOptions, CtapError, isCtapError } from '../../hid/index.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Interaction } from '../interaction.ts'
 import type { Ceremony } from './ceremony.ts'
 import { tokenByPin } from './pin.ts'
+import { untilTouched } from './until-touched.ts'
 import { type VerificationMeans, verificationMeans } from './user-verification.ts'
 
 /** The most that a key forgives (CTAP 2.1 section 6.5.2.2, maxUvRetries): one that forgives more is not to be believed. */
@@ -10,6 +12,9 @@ const mostMisses = 25
 export interface AttemptTools<T> {
   readonly ceremony: Ceremony<T>
   readonly interaction: Interaction
+  readonly clock: Clock
+  /** Milliseconds since the Unix epoch. */
+  readonly deadline: number
   readonly options: CeremonyOptions & { readonly signal: AbortSignal }
   /** Whether no other key is plugged in. */
   isAlone(): Promise<boolean>
@@ -71,7 +76,8 @@ export class KeyAttempt<T> {
       isKnown = true
       if (means === 'pin') return { selectedByTouch: await this.select() }
       try {
-        return { value: await this.perform(means) }
+        const asked = means
+        return { value: await this.untilTouched(() => this.perform(asked)) }
       } catch (error) {
         if (isCtapError(error, 'key_uv_invalid') && ++misses < mostMisses) tools.say(error)
         else if (isCtapError(error, 'key_uv_blocked') || (isCtapError(error, 'key_pin_required') && means !== 'none')) {
@@ -98,7 +104,21 @@ export class KeyAttempt<T> {
       }
     }
     const token = await tokenByPin(key, { rpId, permissions }, interaction, options)
-    return ceremony.perform(key, { token }, options)
+    let late: unknown
+    return this.untilTouched(async () => {
+      try {
+        return await ceremony.perform(key, { token }, options)
+      } catch (error) {
+        // A token is good for a while only. What was too late for it is told, not what came of that.
+        if (late && isCtapError(error, 'key_pin_auth_invalid', 'key_pin_token_expired')) throw late
+        late = error
+        throw error
+      }
+    })
+  }
+
+  private untilTouched<R>(ask: () => Promise<R>): Promise<R> {
+    return untilTouched(this.tools.clock, this.tools.deadline, ask)
   }
 
   private async perform(means: Exclude<VerificationMeans, 'pin'>): Promise<T> {
@@ -133,7 +153,7 @@ export class KeyAttempt<T> {
     // A finger that it did not recognise has touched it all the same.
     if (this.hasBlinked) return true
     if (isNamed || ((await interaction.pinSource()) === 'script' && (await isAlone()))) return false
-    await this.key.select(options)
+    await this.untilTouched(() => this.key.select(options))
     return true
   }
 }

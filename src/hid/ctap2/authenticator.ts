@@ -7,6 +7,7 @@ import { within } from '../ctaphid/within.ts'
 import type { HidDevice } from '../device.ts'
 import { isCtapError } from '../errors.ts'
 import { touchNotice } from '../touch-notice.ts'
+import { untouchedIsLate } from '../untouched.ts'
 import { assertionParametersFor, credentialParametersFor } from './capabilities.ts'
 import { callCtap2, ctap2Command } from './command.ts'
 import type { CommandOptions, PinUvAuthToken } from './credentials.ts'
@@ -60,13 +61,15 @@ export class Ctap2Authenticator implements Authenticator {
   ): Promise<MakeCredentialResult> {
     const request = credentialParametersFor(this.info, parameters)
     const { channel, options } = this.begin(ceremony)
-    return withFinger(this.key(), () => makeCredentialUnless(channel, request, this.info, options))
+    const attempt = () => makeCredentialUnless(channel, request, this.info, options)
+    return withFinger(this.key(), () => untouchedIsLate(this.clock, attempt))
   }
 
   async getAssertion(parameters: GetAssertionParameters, ceremony: CeremonyOptions = {}): Promise<GetAssertionResult> {
     const request = assertionParametersFor(this.info, parameters)
     const { channel, options } = this.begin(ceremony)
-    return withFinger(this.key(), () => getAssertionAmong(channel, request, this.info, options))
+    const attempt = () => getAssertionAmong(channel, request, this.info, options)
+    return withFinger(this.key(), () => untouchedIsLate(this.clock, attempt))
   }
 
   nextAssertion(): Promise<GetAssertionResult> {
@@ -80,12 +83,12 @@ export class Ctap2Authenticator implements Authenticator {
 
   select(ceremony: CeremonyOptions = {}): Promise<void> {
     const { channel, options } = this.begin(ceremony)
-    return select(channel, this.info, options)
+    return untouchedIsLate(this.clock, () => select(channel, this.info, options))
   }
 
   verifyUser(request: TokenRequest, ceremony: CeremonyOptions = {}): Promise<PinUvAuthToken> {
     const { channel, options } = this.begin(ceremony)
-    return verifyUser(this.key(channel), request, options)
+    return untouchedIsLate(this.clock, () => verifyUser(this.key(channel), request, options))
   }
 
   async pinRetries(): Promise<PinRetries> {
@@ -116,7 +119,7 @@ export class Ctap2Authenticator implements Authenticator {
 
   async reset(ceremony: CeremonyOptions = {}): Promise<void> {
     const { channel, options } = this.begin(ceremony)
-    await callCtap2(channel, ctap2Command.reset, undefined, options)
+    await untouchedIsLate(this.clock, () => callCtap2(channel, ctap2Command.reset, undefined, options))
     await this.renewInfo()
   }
 
