@@ -2,8 +2,8 @@
 // Section 7: a key that speaks U2F (CTAP1) alone, used as if it spoke CTAP2.
 
 import type { Clock } from '../../lib/clock.ts'
-import type { Authenticator, CeremonyOptions, PinRetries, PinUvAuthToken } from '../authenticator.ts'
-import type { CredentialDescriptor } from '../ctap2/credentials.ts'
+import type { Authenticator, CeremonyOptions, PinRetries } from '../authenticator.ts'
+import type { CredentialDescriptor, PinUvAuthToken } from '../ctap2/credentials.ts'
 import type { GetAssertionParameters, GetAssertionResult } from '../ctap2/get-assertion.ts'
 import type { AuthenticatorInfo } from '../ctap2/get-info.ts'
 import type { MakeCredentialParameters, MakeCredentialResult } from '../ctap2/make-credential.ts'
@@ -201,9 +201,9 @@ export class U2fAuthenticator implements Authenticator {
 const unsupported = (what: string) =>
   new CtapError('key_unsupported_option', `a security key that speaks U2F alone cannot ${what}`)
 
-function refuseWhatU2fLacks({ options, pinUvAuth }: Pick<MakeCredentialParameters, 'options' | 'pinUvAuth'>): void {
+function refuseWhatU2fLacks({ options, token }: Pick<MakeCredentialParameters, 'options' | 'token'>): void {
   if (options?.rk) throw unsupported('keep a credential that is found without its id')
-  if (options?.uv || pinUvAuth) throw unsupported('verify its user')
+  if (options?.uv || token) throw unsupported('verify its user')
 }
 
 function accepted({ status, data }: ResponseApdu): Uint8Array {

@@ -100,6 +100,11 @@ export class FakeKey implements Authenticator {
     this.end?.(new CtapError('key_unplugged', 'gone', { device: this.name }))
   }
 
+  /** What a key does that nobody touches: it says so with `code` and its status. */
+  giveUp(code: KeyErrorCode = 'key_timeout', details: { readonly status?: number } = { status: 0x2f }): void {
+    this.end?.(new CtapError(code, 'not touched', details))
+  }
+
   /** Waits until it blinks. */
   blinks(): Promise<boolean> {
     return until(`${this.name} to blink`, () => this.isBlinking || undefined)

@@ -63,6 +63,30 @@ describe('whether a key has a credential', () => {
     expect([parameters.get(6), parameters.get(7)]).toEqual([Uint8Array.of(1, 2, 3), 2])
   })
 
+  test('is asked so before a ceremony with a token, too: only what is touched signs what a server wants', async () => {
+    const { key, channel } = await keyWith({ members: [[7, 1]] })
+    const token = { protocol: 2, authenticate: (message: Uint8Array) => sha256(`proof of ${message.join()}`) } as const
+    await key.getAssertion({ rpId, clientDataHash, allowList: [...strangers.slice(0, 1), own], token })
+    await key.makeCredential({ ...registration(), excludeList: [...strangers.slice(0, 1), own], token })
+    const questions = channel.requests.filter(({ parameters }) => parameters.get(5) instanceof Map)
+    const silent = questions.filter(({ command }) => command === 2)
+    expect(silent.length).toBe(4)
+    for (const { parameters } of silent) {
+      const nothing = new Uint8Array(32)
+      expect([parameters.get(2), parameters.get(6), parameters.get(7)]).toEqual([
+        nothing,
+        token.authenticate(nothing),
+        2,
+      ])
+    }
+    const [signed, created] = channel.requests.filter(request => !silent.includes(request))
+    expect([signed?.parameters.get(2), signed?.parameters.get(6)]).toEqual([
+      clientDataHash,
+      token.authenticate(clientDataHash),
+    ])
+    expect(created?.parameters.get(8)).toEqual(token.authenticate(clientDataHash))
+  })
+
   test('is asked in parts', async () => {
     const { key, channel } = await keyWith({ members: [[7, 8]] })
     expect(await key.hasCredential({ rpId, credentials: [...strangers, own] })).toBe(true)

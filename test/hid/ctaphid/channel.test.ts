@@ -272,6 +272,41 @@ describe('aborting', () => {
     expect(device.written).toHaveLength(1)
   })
 
+  test('ends what is said to a key that takes no more, whether that is the message or CANCEL', async () => {
+    const clock = new VirtualClock()
+    const stuck = async (isStuck: (report: Uint8Array) => boolean) => {
+      const device = new MemoryDevice(clock, (report, push) => {
+        if (isInit(report)) initAnswer(report).forEach(push)
+        else frames(command.keepalive, Uint8Array.of(2)).forEach(push)
+      })
+      const write = device.write.bind(device)
+      device.write = report => (isStuck(report) ? new Promise(() => {}) : write(report))
+      const channel = await openChannel(device, { clock, random: seededRandom('stuck') })
+      const abort = new AbortController()
+      const begun = clock.now()
+      void clock.sleep(100).then(() => abort.abort())
+      const code = await codeOf(channel.call(command.cbor, none, { signal: abort.signal }))
+      return [code, clock.now() - begun]
+    }
+    const outcome = ['key_cancelled', 100 + defaultTimings.cancel]
+    expect(await stuck(report => report[4] === 0x90)).toEqual(outcome)
+    expect(await stuck(isCancel)).toEqual(outcome)
+  })
+
+  test('what the channel was opened for ends every call on it', async () => {
+    const clock = new VirtualClock()
+    const { device } = await scripted(
+      blinking(push => frames(command.cbor, Uint8Array.of(0x2d)).forEach(push)),
+      clock,
+    )
+    const over = new AbortController()
+    const channel = await openChannel(device, { clock, random: seededRandom('life'), lifetime: over.signal })
+    const call = codeOf(channel.call(command.cbor, none, { onKeepalive: () => over.abort() }))
+    expect([await call, device.countOf(command.cancel)]).toEqual(['key_cancelled', 1])
+    const other = { signal: new AbortController().signal }
+    expect(await codeOf(channel.call(command.cbor, none, other))).toBe('key_cancelled')
+  })
+
   test('leaves a channel that can be used again', async () => {
     const { channel } = await abortWhileBlinking((report, push) => {
       if (isCancel(report)) frames(command.cbor, Uint8Array.of(0x2d)).forEach(push)

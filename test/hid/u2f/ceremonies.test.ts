@@ -126,7 +126,7 @@ describe('registration', () => {
     ['another algorithm', { pubKeyCredParams: [{ alg: -8 }] }, 'key_unsupported_algorithm'],
     ['a discoverable credential', { options: { rk: true } }, 'key_unsupported_option'],
     ['user verification', { options: { uv: true } }, 'key_unsupported_option'],
-    ['a PIN', { pinUvAuth: { pinUvAuthParam: new Uint8Array(16), pinUvAuthProtocol: 1 } }, 'key_unsupported_option'],
+    ['a PIN', { token: { protocol: 1 as const, authenticate: () => new Uint8Array(16) } }, 'key_unsupported_option'],
   ])('refuses %s without asking the key', async (_, change, code) => {
     const { key, apdus } = await setUp(registrationAnswer)
     expect([await codeOf(key.makeCredential({ ...credentialRequest, ...change })), apdus]).toEqual([code, []])
