@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { CborMap } from '../../../src/lib/cbor.ts'
+import { type CborMap, encodeCbor } from '../../../src/lib/cbor.ts'
 import { clientDataHash, registration, sha256 } from '../../support/ceremony.ts'
 import { scriptedAuthenticator } from '../../support/ctap2-authenticator.ts'
 import { type Ctap2Answer, mapOf, refusal } from '../../support/scripted-channel.ts'
@@ -181,6 +181,15 @@ describe('an id that alone makes a request longer than the key takes, another ke
     await key.makeCredential({ ...registration(), excludeList: [long] })
     expect(channel.requests.map(({ command, parameters }) => [command, parameters.has(5)])).toEqual([[1, false]])
   })
+})
+
+test('a list longer than a message carries is asked about in parts, though the key would take it', async () => {
+  const { key, channel } = await keyWith({ members: [[5, 65_536]] })
+  const allowList = [...Array.from({ length: 200 }, (_, index) => ({ id: sha256(`stranger ${index}`) })), own]
+  expect((await key.getAssertion({ rpId, clientDataHash, allowList })).credentialId).toEqual(own.id)
+  const lengths = channel.requests.map(({ parameters }) => 1 + encodeCbor(parameters).length)
+  expect(lengths.length).toBe(3)
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(7609)
 })
 
 test('limits of zero are none', async () => {
