@@ -59,21 +59,34 @@ async function firstKnown(
   const request = (allowList: List): GetAssertionParameters => ({ ...question, allowList })
   const fits = (part: List) => encodedSize(assertionRequest(request(part))) <= limits.maxMsgSize
   const silent = { ...options, onKeepalive: undefined }
+  let isAnswered = false
+  let refusal: CtapError | undefined
   const ask = async (part: List): Promise<CredentialDescriptor | undefined> => {
     try {
       const { credentialId } = await getAssertion(channel, request(part), silent)
       return { id: credentialId }
     } catch (error) {
-      if (isCtapError(error, 'key_no_credentials')) return undefined
-      if (!isTooLong(error, part)) throw error
+      if (isCtapError(error, 'key_no_credentials')) {
+        isAnswered = true
+        return undefined
+      }
+      if (!isCtapError(error, 'key_request_too_large')) throw error
+      if (part.length === 1) {
+        refusal = error
+        return undefined
+      }
       const middle = Math.ceil(part.length / 2)
       return (await ask(part.slice(0, middle))) ?? (await ask(part.slice(middle)))
     }
   }
-  for (const part of parts(possible(list, limits), limits, fits)) {
+  // An id that leaves no room in a request is of another key: this one could never be asked for it.
+  const askable = possible(list, limits).filter(descriptor => fits([descriptor]))
+  for (const part of parts(askable, limits, fits)) {
     const known = await ask(part)
     if (known) return known
   }
+  // A key that takes other ids, but not this one, hasn't made it; one that takes none at all has told nothing.
+  if (refusal && !isAnswered) throw refusal
   return undefined
 }
 

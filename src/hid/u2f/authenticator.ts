@@ -10,7 +10,7 @@ import type { MakeCredentialParameters, MakeCredentialResult } from '../ctap2/ma
 import { type CallOptions, type Channel, canWink } from '../ctaphid/channel.ts'
 import { ping, wink } from '../ctaphid/commands.ts'
 import type { HidDevice } from '../device.ts'
-import { CtapError } from '../errors.ts'
+import { CtapError, isCtapError } from '../errors.ts'
 import { type CommandApdu, callU2f, type ResponseApdu } from './apdu.ts'
 import { applicationOf, assertionFrom, credentialFrom, es256 } from './credential.ts'
 import {
@@ -91,7 +91,7 @@ export class U2fAuthenticator implements Authenticator {
     const time = new CeremonyTime(this.clock, options)
     const application = applicationOf(rp.id)
     if (await this.known(excludeList, application, time)) {
-      await this.untilTouched(registrationRequest(dummy), time, options)
+      await this.touched(time, options)
       throw new CtapError('key_excluded', 'the security key has one of these credentials already')
     }
     const data = await this.register({ challenge: clientDataHash, application }, time, options)
@@ -187,6 +187,15 @@ export class U2fAuthenticator implements Authenticator {
 
   private async register(parameters: U2fParameters, time: CeremonyTime, options: CeremonyOptions) {
     return accepted(await this.untilTouched(registrationRequest(parameters), time, options))
+  }
+
+  /** Waits for a touch. Touched, a key that knows the dummy for what it is may refuse it, even by ERROR. */
+  private async touched(time: CeremonyTime, options: CeremonyOptions): Promise<void> {
+    try {
+      await this.untilTouched(registrationRequest(dummy), time, options)
+    } catch (error) {
+      if (!isCtapError(error, 'key_protocol') || error.details.status === undefined) throw error
+    }
   }
 
   private untilTouched(apdu: CommandApdu, time: CeremonyTime, options: CeremonyOptions): Promise<ResponseApdu> {

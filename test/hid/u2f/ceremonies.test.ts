@@ -116,6 +116,21 @@ describe('registration', () => {
     expect(notices).toBe(1)
   })
 
+  test.each(['6a80', ''])('so does a key that refuses the dummy with %j once it is touched', async refused => {
+    const { key, apdus } = await setUp(notYet, notYet, refused)
+    expect(await codeOf(key.makeCredential({ ...credentialRequest, excludeList: [{ id: handle }] }))).toBe(
+      'key_excluded',
+    )
+    expect(apdus.slice(1)).toEqual([dummyRegistration, dummyRegistration])
+  })
+
+  test('but not a key that breaks off', async () => {
+    const { key } = await setUp(notYet, '90')
+    expect(await codeOf(key.makeCredential({ ...credentialRequest, excludeList: [{ id: handle }] }))).toBe(
+      'key_protocol',
+    )
+  })
+
   test('goes on when the key has none of the excluded credentials', async () => {
     const { key, apdus } = await setUp(foreign, registrationAnswer)
     await key.makeCredential({ ...credentialRequest, excludeList: [{ id: handle }] })
