@@ -118,6 +118,20 @@ describe('transactions that are ready together', () => {
     expect(await storedIn(store, 'afterwards')).toBeUndefined()
   })
 
+  test('nor in the body of another', async () => {
+    let kept: Queries | undefined
+    const first = store.transaction(async queries => {
+      kept = queries
+    })
+    const second = store.transaction(async queries => {
+      await write(queries, 'own')
+      await expect(kept && write(kept, 'foreign')).rejects.toThrow('the transaction has ended')
+    })
+    await Promise.all([first, second])
+    expect(await storedIn(store, 'own')).toBe(1)
+    expect(await storedIn(store, 'foreign')).toBeUndefined()
+  })
+
   test('a body that waits for another transaction is rolled back in the end, and the other one runs', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     let inner: Promise<void> | undefined
@@ -235,6 +249,19 @@ describe('the statements around them', () => {
     expect(await outcomes([group.transaction(async () => {}), bad])).toEqual(['fulfilled', 'rejected'])
     const one = ['savepoint body', 'release body']
     expect(said).toEqual(['begin immediate', 'savepoint body', 'rollback to body', 'release body', ...one, 'commit'])
+  })
+
+  test('when the connection cannot be had, each is told once and nobody asks again', async () => {
+    let asked = 0
+    const take = async () => {
+      asked += 1
+      throw new Error('closed')
+    }
+    const group = new GroupCommit({ take, pass: () => {} }, () => undefined)
+    const work = [group.transaction(async () => {}), group.transaction(async () => {})]
+    expect(await outcomes(work)).toEqual(['rejected', 'rejected'])
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(resolve => setImmediate(resolve))
+    expect(asked).toBe(1)
   })
 
   test('at most 64 in one group', async () => {

@@ -57,7 +57,7 @@ function parseClientData(bytes: Uint8Array): Record<string, unknown> {
   } catch (cause) {
     throw new WebAuthnError('webauthn_client_data_malformed', { cause })
   }
-  demand(typeof value === 'object' && value !== null && !Array.isArray(value), 'webauthn_client_data_malformed')
+  demand(typeof value === 'object' && value !== null, 'webauthn_client_data_malformed')
   // JSON.parse keeps the last of two members of one name; another reader may keep the first.
   demand(countMembers(text) === Object.keys(value).length, 'webauthn_client_data_malformed')
   return value as Record<string, unknown>

@@ -80,8 +80,17 @@ test('a missing, null or empty user handle is no mismatch', () => {
 
 test('members that browsers add to the client data are let pass', () => {
   const parts = partsOf({
-    clientData: { other_keys_can_be_added_here: 'see \\" https://goo.gl/yabPex: {', nested: { type: [1] } },
+    clientData: {
+      other_keys_can_be_added_here: 'see \\" https://goo.gl/yabPex: {',
+      nested: { type: [1] },
+      quoted: '"a": "b": {',
+    },
   })
+  expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+})
+
+test('client data of 4096 bytes are read', () => {
+  const parts = partsOf({ clientDataText: text => text.padEnd(4096) })
   expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
 })
 

@@ -231,3 +231,30 @@ describe('credentials', () => {
     expect(verifyAssertion(makeAssertion(parts), { ...expectedOf(parts), credential })).toBeDefined()
   })
 })
+
+test.each<[string, string, (object: Uint8Array) => Uint8Array]>([
+  [
+    'webauthn_cbor_duplicate_key',
+    'a member twice',
+    object => Buffer.concat([Buffer.from('a463666d74646e6f6e65', 'hex'), object.subarray(1)]),
+  ],
+  [
+    'webauthn_cbor_indefinite_length',
+    'no length',
+    object => Buffer.concat([Buffer.from([0xbf]), object.subarray(1), Buffer.from([0xff])]),
+  ],
+  [
+    'webauthn_attestation_object_malformed',
+    'authenticator data that are a text',
+    () => {
+      const members: [string, unknown][] = [
+        ['fmt', 'none'],
+        ['attStmt', new Map()],
+        ['authData', 'x'.repeat(99)],
+      ]
+      return encode(new Map(members))
+    },
+  ],
+])('%s: no client may write an attestation object with %s', async (code, _, attestationObject) => {
+  expect(await outcome({ attestationObject })).toBe(code)
+})
