@@ -241,6 +241,24 @@ describe('aborting', () => {
     expect(toHex(cancel)).toBe('11223344910000'.padEnd(128, '0'))
   })
 
+  test('is the last that is heard of KEEPALIVE, and U2F, which knows no CANCEL, is sent none', async () => {
+    const { channel, device, clock } = await scripted((_report, push) => void blinks(push))
+    const blinks = async (push: (report: Uint8Array) => void) => {
+      for (let count = 0; count < 5; count++) {
+        frames(command.keepalive, Uint8Array.of(2)).forEach(push)
+        await clock.sleep(50)
+      }
+    }
+    const abort = new AbortController()
+    let heard = 0
+    const onKeepalive = () => {
+      heard++
+      abort.abort()
+    }
+    expect(await codeOf(channel.call(command.msg, none, { signal: abort.signal, onKeepalive }))).toBe('key_cancelled')
+    expect([heard, device.countOf(command.cancel)]).toEqual([1, 0])
+  })
+
   test('does not wait for ever', async () => {
     const { code, device } = await abortWhileBlinking(blinking(() => {}))
     expect([code, device.countOf(command.cancel)]).toEqual(['key_cancelled', 1])
