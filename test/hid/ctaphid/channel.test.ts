@@ -67,6 +67,17 @@ describe('opening a channel', () => {
     expect((await openChannel(device, { clock, random: seededRandom('nonce') })).id).toBe(id)
   })
 
+  test('takes no answer that is too short for what it has to say', async () => {
+    const clock = new VirtualClock()
+    const device = new MemoryDevice(clock, (report, push) => {
+      const [short = none] = initAnswer(report, 0x55555555)
+      short[6] = 16
+      push(short)
+      initAnswer(report).forEach(push)
+    })
+    expect((await openChannel(device, { clock, random: seededRandom('short') })).id).toBe(id)
+  })
+
   test('gives up on a device that is silent, and on one that only answers others', async () => {
     const clock = new VirtualClock()
     const random = seededRandom('silent')
@@ -180,6 +191,14 @@ describe('a call', () => {
   ])('fails on %s with %s', async (_, code, answer) => {
     const { channel } = await scripted((_report, push) => answer().forEach(push))
     expect(await codeOf(channel.call(command.cbor, none))).toBe(code)
+  })
+
+  test('waits for no other: there is one at a time', async () => {
+    const { channel } = await scripted((_report, push) => frames(command.cbor, none).forEach(push))
+    const first = channel.call(command.cbor, none)
+    await expect(channel.call(command.cbor, none)).rejects.toThrow('one call at a time')
+    expect(await first).toEqual(none)
+    expect(await channel.call(command.cbor, none)).toEqual(none)
   })
 
   test('tries a busy key again', async () => {
