@@ -100,6 +100,12 @@ describe('whether a key has a credential', () => {
     expect(channel.sent).toEqual([])
   })
 
+  test('nor is it then asked to sign with whatever else it keeps for the site', async () => {
+    const { key, channel } = await keyWith({ members: [[8, 31]] })
+    const refused = await refusal(key.getAssertion({ rpId, clientDataHash, allowList: [own] }))
+    expect([refused.code, channel.sent]).toEqual(['key_no_credentials', []])
+  })
+
   test.each([0x36, 0x3b, 0x2b, 0x2c])('can’t be told by a key that answers 0x%s', async status => {
     const { key } = await keyWith({ refuse: () => status })
     expect(await key.hasCredential({ rpId, credentials: [own] })).toBeUndefined()

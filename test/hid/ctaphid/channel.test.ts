@@ -67,6 +67,17 @@ describe('opening a channel', () => {
     expect((await openChannel(device, { clock, random: seededRandom('nonce') })).id).toBe(id)
   })
 
+  test('takes no answer that is too short for what it has to say', async () => {
+    const clock = new VirtualClock()
+    const device = new MemoryDevice(clock, (report, push) => {
+      const [short = none] = initAnswer(report, 0x55555555)
+      short[6] = 16
+      push(short)
+      initAnswer(report).forEach(push)
+    })
+    expect((await openChannel(device, { clock, random: seededRandom('short') })).id).toBe(id)
+  })
+
   test('gives up on a device that is silent, and on one that only answers others', async () => {
     const clock = new VirtualClock()
     const random = seededRandom('silent')
@@ -182,6 +193,14 @@ describe('a call', () => {
     expect(await codeOf(channel.call(command.cbor, none))).toBe(code)
   })
 
+  test('waits for no other: there is one at a time', async () => {
+    const { channel } = await scripted((_report, push) => frames(command.cbor, none).forEach(push))
+    const first = channel.call(command.cbor, none)
+    await expect(channel.call(command.cbor, none)).rejects.toThrow('one call at a time')
+    expect(await first).toEqual(none)
+    expect(await channel.call(command.cbor, none)).toEqual(none)
+  })
+
   test('tries a busy key again', async () => {
     let refusals = 2
     const busy = frames(command.error, Uint8Array.of(6))
@@ -239,6 +258,24 @@ describe('aborting', () => {
     expect([code, device.countOf(command.cancel)]).toEqual(['key_cancelled', 1])
     const cancel = device.written.find(isCancel) ?? none
     expect(toHex(cancel)).toBe('11223344910000'.padEnd(128, '0'))
+  })
+
+  test('is the last that is heard of KEEPALIVE, and U2F, which knows no CANCEL, is sent none', async () => {
+    const { channel, device, clock } = await scripted((_report, push) => void blinks(push))
+    const blinks = async (push: (report: Uint8Array) => void) => {
+      for (let count = 0; count < 5; count++) {
+        frames(command.keepalive, Uint8Array.of(2)).forEach(push)
+        await clock.sleep(50)
+      }
+    }
+    const abort = new AbortController()
+    let heard = 0
+    const onKeepalive = () => {
+      heard++
+      abort.abort()
+    }
+    expect(await codeOf(channel.call(command.msg, none, { signal: abort.signal, onKeepalive }))).toBe('key_cancelled')
+    expect([heard, device.countOf(command.cancel)]).toEqual([1, 0])
   })
 
   test('does not wait for ever', async () => {
