@@ -73,9 +73,9 @@ export class KeySelection<T> implements Arrivals {
     else this.enter(key)
   }
 
-  readonly onUnusable = (error: CtapError): void => {
+  readonly onUnusable = (error: CtapError, name: string): void => {
     this.unusable++
-    this.refuse(error, error.details.device ?? '')
+    this.refuse(error, name)
     void this.settle()
   }
 

@@ -1,5 +1,6 @@
 // What `hufu key` and `hufu doctor` say.
 export const enKeys = {
+  'keys.titled': '{{title}}: ',
   'keys.name': 'Name',
   'keys.path': 'Path',
   'keys.protocol': 'Protocol',
@@ -17,9 +18,9 @@ export const enKeys = {
   'keys.none': 'No security key is plugged in.',
   'keys.at': '{{key}} ({{path}})',
   'keys.with': '{{what}}, {{more}}',
+  'keys.precisely': '{{what}} ({{more}})',
   'keys.unusable': 'not usable',
   'keys.why': '{{key}}: {{reason}}',
-  'keys.udev': 'Run these lines, then plug the key in again:',
   'keys.allow_elsewhere':
     'Allow it in the settings of the system; on macOS: Privacy & Security, Input Monitoring, for this terminal.',
   'keys.plug_in_any': 'Plug in a security key …',

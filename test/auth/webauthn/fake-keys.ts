@@ -239,7 +239,7 @@ export class FakeUsb implements AuthenticatorSource {
 
   plugInUnusable(path: string, error: CtapError): void {
     this.plugged.set(path, error)
-    this.arrivals?.onUnusable(error)
+    this.arrivals?.onUnusable(error, error.details.device ?? '')
   }
 
   /** A key that the system shows, and that takes its time to open: `open` opens it. */
@@ -262,7 +262,7 @@ export class FakeUsb implements AuthenticatorSource {
     this.arrivals = arrivals
     for (const each of this.plugged.values()) {
       if (each instanceof FakeKey) arrivals.onKey(each)
-      else if (each.code !== 'key_busy') arrivals.onUnusable(each)
+      else if (each.code !== 'key_busy') arrivals.onUnusable(each, each.details.device ?? '')
     }
     if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
     this.log.push('watch ends')

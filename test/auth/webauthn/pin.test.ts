@@ -65,7 +65,7 @@ describe('the PIN that a person types', () => {
       'key waits: touch key',
       'PIN of key, 8 left',
       'refused key_pin_invalid; left: ',
-      'PIN of key, 7 left',
+      'PIN of key',
       'key waits: touch_again key',
     ])
     expect(key.calls.filter(call => call === 'select')).toHaveLength(1)
