@@ -60,17 +60,13 @@ async function odd({ options = {}, answer = (_, map) => map, wire = (_, push) =>
 /** A registration and a login, with the PIN where `pinned`. */
 async function isOfUse(oddity: Oddity, pinned: boolean): Promise<void> {
   const key = await odd(oddity)
-  const proof = async () => {
-    if (!pinned) return undefined
-    const token = await key.verifyUser({ pin, permissions: ['mc', 'ga'], rpId })
-    return { pinUvAuthParam: token.authenticate(clientDataHash), pinUvAuthProtocol: token.protocol }
-  }
+  const token = async () => (pinned ? key.verifyUser({ pin, permissions: ['mc', 'ga'], rpId }) : undefined)
   let notices = 0
   const onTouchNeeded = () => notices++
-  const made = await key.makeCredential({ ...registration(), pinUvAuth: await proof() }, { onTouchNeeded })
+  const made = await key.makeCredential({ ...registration(), token: await token() }, { onTouchNeeded })
   const { credentialId: id, publicKey } = parseAttested(made.authData)
   const request = { rpId, clientDataHash, allowList: [{ id }] }
-  const got = await key.getAssertion({ ...request, pinUvAuth: await proof() }, { onTouchNeeded })
+  const got = await key.getAssertion({ ...request, token: await token() }, { onTouchNeeded })
   expect(got.credentialId).toEqual(id)
   expect(isSigned(publicKey, got, clientDataHash)).toBe(true)
   expect(notices).toBe(2)
