@@ -116,8 +116,8 @@ class SqliteConnection implements GroupConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const statement = this.#prepared(query.sql)
-    if (statement.reader) return { rows: statement.all(...query.parameters) as R[] }
-    const { changes } = statement.run(...query.parameters)
+    if (statement.reader) return { rows: statement.all(query.parameters) as R[] }
+    const { changes } = statement.run(query.parameters)
     return { rows: [], numAffectedRows: BigInt(changes) }
   }
 
