@@ -1,8 +1,7 @@
 import { createHash, sign } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { BenchAccount } from '../accounts.ts'
-import { commitsIn, openCommitter } from '../commits.ts'
+import { countCommits, openCommitter } from '../commits.ts'
 import { type Connection, call, openConnection, requestBytes } from '../http-connection.ts'
 import { withHufud } from '../hufud.ts'
 import { compare, type Figure, judged, ratePerSecond, round } from '../measure.ts'
@@ -76,11 +75,10 @@ export const keyStepUps = (): Promise<Figure> =>
       return 1
     }
     try {
-      // Adding the accounts closed the log and left it empty; what these flows write is far from filling it.
-      await flow(0)
-      const before = commitsIn(readFileSync(`${database}-wal`))
-      for (let index = 0; index < singleFlows; index++) await flow(0)
-      const commits = (commitsIn(readFileSync(`${database}-wal`)) - before) / singleFlows
+      const ofSingleFlows = await countCommits(database, async () => {
+        for (let index = 0; index < singleFlows; index++) await flow(0)
+      })
+      const commits = ofSingleFlows / singleFlows
       const perSecond = await compare(
         rounds,
         () => ratePerSecond(roundMilliseconds, width, flow),

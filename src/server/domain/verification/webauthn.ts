@@ -2,6 +2,7 @@ import type { AuthenticationResponseJson } from '../../../contract/webauthn.ts'
 import { fromBase64url, toBase64url } from '../../../lib/base64url.ts'
 import { fromHex } from '../../../lib/bytes.ts'
 import { recordChange } from '../change.ts'
+import type { Domain } from '../domain.ts'
 import type { Queries } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
 import { admitAttempt } from '../throttle.ts'
@@ -22,11 +23,22 @@ const decoyKey = fromHex(
     '4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5',
 )
 
+/**
+ * A step-up tells its owner that there is no key; a login tells nobody.
+ * @throws {Refusal} `method_not_available`
+ */
+async function demandKey({ store }: Domain, { purpose, account }: Subject): Promise<void> {
+  if (purpose !== 'step_up' || !account) return
+  const credentials = await store.read.authenticators.listCredentials(account.id)
+  if (credentials.length === 0) throw new Refusal('method_not_available')
+}
+
 /** Verification by a security key. An assertion can't be guessed: attempts count against the source alone. */
 export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: AuthenticationResponseJson }> = {
   async begin({ store, random, keys, policy }, subject) {
     const challenge = toBase64url(random.bytes(32))
     const credentials = subject.account ? await store.read.authenticators.listCredentials(subject.account.id) : []
+    if (subject.purpose === 'step_up' && credentials.length === 0) throw new Refusal('method_not_available')
     await store.transaction(queries =>
       (subject.purpose === 'login' ? queries.logins : queries.challenges).setWebAuthnChallenge(subject.id, challenge),
     )
@@ -50,12 +62,16 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
   async judge(domain, subject, { credential }, caller) {
     const { store, clock, keys, policy } = domain
     const challenge = subject.webauthnChallenge
-    if (!challenge) throw new Refusal('webauthn_challenge_used')
+    if (!challenge) {
+      await demandKey(domain, subject)
+      throw new Refusal('webauthn_challenge_used')
+    }
     const counted = attemptThrottles(subject, 'webauthn').filter(({ kind }) => kind === 'source')
     if (counted.length > 0) await store.transaction(queries => admitAttempt(queries, counted, clock.now()))
     const { account } = subject
     const found = await store.read.authenticators.findCredential(credential.id)
     const stored = account && found?.account_id === account.id ? found : undefined
+    if (!stored) await demandKey(domain, subject)
     // An answer for a decoy is judged like any other, so that its refusal does not tell whether the account exists.
     const isJudged = stored ?? decoyCredentials(keys, subject.accountKey).find(({ id }) => id === credential.id)
     if (!isJudged) throw new Refusal('webauthn_credential_unknown')
