@@ -7,10 +7,10 @@ import { withHufud } from '../hufud.ts'
 import { compare, type Figure, judged, ratePerSecond, round } from '../measure.ts'
 
 const width = 16
-const roundMilliseconds = 1500
+const roundMilliseconds = 1000
 const rounds = 5
 const singleFlows = 20
-const accountCount = 9000
+const accountCount = 12_000
 const userPresent = 0x01
 
 const sha256 = (data: Uint8Array | string): Buffer => createHash('sha256').update(data).digest()
