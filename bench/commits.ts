@@ -1,8 +1,22 @@
+import { readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { ratePerSecond } from './measure.ts'
 
+/**
+ * How many commits `work` takes that nothing else is done beside. The write-ahead log is emptied before, so that it does
+ * not begin anew while it is counted; `work` must not fill it.
+ */
+export async function countCommits(database: string, work: () => Promise<void>): Promise<number> {
+  const other = new Database(database)
+  other.pragma('busy_timeout = 5000')
+  other.pragma('wal_checkpoint(TRUNCATE)')
+  other.close()
+  await work()
+  return commitsIn(readFileSync(`${database}-wal`))
+}
+
 /** The commits that a SQLite write-ahead log holds: frames of its current salt that say how large the database is. */
-export function commitsIn(log: Buffer): number {
+function commitsIn(log: Buffer): number {
   if (log.length < 32) return 0
   const frame = 24 + log.readUInt32BE(8)
   let commits = 0

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { generateSync } from 'otplib'
 import { addAccounts, type BenchAccount } from '../accounts.ts'
-import { commitsIn, openCommitter } from '../commits.ts'
+import { countCommits, openCommitter } from '../commits.ts'
 import { type Connection, call, openConnection, requestBytes } from '../http-connection.ts'
 import { withFolder } from '../hufud.ts'
 import { compare, type Figure, ratePerSecond, round } from '../measure.ts'
@@ -70,11 +70,11 @@ export const phoneChanges = (): Promise<Figure> =>
       return 1
     }
     try {
-      // Adding the accounts closed the log and left it empty; what one flow writes is far from filling it.
-      const before = commitsIn(readFileSync(`${database}-wal`))
-      await flow(0)
-      await new Promise(resolve => setTimeout(resolve, 200))
-      const commits = commitsIn(readFileSync(`${database}-wal`)) - before
+      const commits = await countCommits(database, async () => {
+        await flow(0)
+        // The notices to the old and the new number are sent after the answer, each with commits of its own.
+        await new Promise(resolve => setTimeout(resolve, 200))
+      })
       const compared = await compare(
         rounds,
         () => ratePerSecond(roundMilliseconds, width, flow),

@@ -1,7 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import { Compile } from 'typebox/compile'
 import { AuthenticationResponseJson, RegistrationResponseJson } from '../../src/contract/webauthn.ts'
-import { verifyAssertion, verifyRegistration, WebAuthnError } from '../../src/server/domain/webauthn/index.ts'
+import {
+  testAttestation,
+  verifyAssertion,
+  verifyRegistration,
+  WebAuthnError,
+} from '../../src/server/domain/webauthn/index.ts'
 import { basicConstraints } from '../../test/support/der.ts'
 import { type HostileBody, hostileBodies } from '../../test/support/hostile-bodies.ts'
 import { issue, rootCertificate, rootName } from '../../test/support/webauthn-attestation.ts'
@@ -43,11 +48,15 @@ async function cpuMilliseconds(work: () => Promise<void>): Promise<number> {
 /** How much CPU the dearest of many bodies of up to 16 KiB takes, in all threads of the process. */
 export async function hostileBodyTime(): Promise<Figure> {
   const all: { name: string; bytes: number; milliseconds: number; first: number }[] = []
+  // A server that has run for a while has compiled what it runs: one round that does not count.
+  for (const body of hostileBodies()) await judge(body, trusted)
   for (const body of hostileBodies()) {
     const times: number[] = []
     for (let index = 0; index < rounds; index++) times.push(await cpuMilliseconds(() => judge(body, trusted)))
     all.push({ name: body.name, bytes: body.json.length, milliseconds: median(times), first: times[0] ?? 0 })
   }
+  // As hufud does before it listens, where a maker is trusted.
+  await testAttestation()
   const trustedTimes: number[] = []
   for (const body of hostileBodies().filter(({ name }) => name.includes('good statement'))) {
     for (let index = 0; index < 4 * rounds; index++) {
@@ -67,6 +76,7 @@ export async function hostileBodyTime(): Promise<Figure> {
       rounds,
       dearest: all.slice(0, 5).map(one => ({ ...one, milliseconds: round(one.milliseconds), first: round(one.first) })),
       good_statement_of_a_trusted_maker_milliseconds: round(median(trustedTimes)),
+      good_statement_of_a_trusted_maker_first_time_milliseconds: round(trustedTimes[0] ?? Number.NaN),
       first_time_milliseconds: round(Math.max(...all.map(({ first }) => first))),
     },
   }

@@ -1,17 +1,16 @@
 import { createHash, sign } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { BenchAccount } from '../accounts.ts'
-import { commitsIn, openCommitter } from '../commits.ts'
+import { countCommits, openCommitter } from '../commits.ts'
 import { type Connection, call, openConnection, requestBytes } from '../http-connection.ts'
 import { withHufud } from '../hufud.ts'
 import { compare, type Figure, judged, ratePerSecond, round } from '../measure.ts'
 
 const width = 16
-const roundMilliseconds = 1500
+const roundMilliseconds = 1000
 const rounds = 5
 const singleFlows = 20
-const accountCount = 9000
+const accountCount = 12_000
 const userPresent = 0x01
 
 const sha256 = (data: Uint8Array | string): Buffer => createHash('sha256').update(data).digest()
@@ -76,11 +75,10 @@ export const keyStepUps = (): Promise<Figure> =>
       return 1
     }
     try {
-      // Adding the accounts closed the log and left it empty; what these flows write is far from filling it.
-      await flow(0)
-      const before = commitsIn(readFileSync(`${database}-wal`))
-      for (let index = 0; index < singleFlows; index++) await flow(0)
-      const commits = (commitsIn(readFileSync(`${database}-wal`)) - before) / singleFlows
+      const ofSingleFlows = await countCommits(database, async () => {
+        for (let index = 0; index < singleFlows; index++) await flow(0)
+      })
+      const commits = ofSingleFlows / singleFlows
       const perSecond = await compare(
         rounds,
         () => ratePerSecond(roundMilliseconds, width, flow),

@@ -96,7 +96,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
         interaction,
         clock,
         isKeyNamed: globals.device !== undefined,
-        openAuthenticators: () => openAuthenticators({ device: globals.device, clock, random }),
+        openAuthenticators: () => openAuthenticators({ device: globals.device, clock, random, signal }),
       })
     })()
     return webauthnClient

@@ -1,4 +1,5 @@
 import type { UnreachableReason } from '../api/errors.ts'
+import { udevCommands } from '../commands/key/udev.ts'
 import { isoTime } from '../lib/clock.ts'
 import { printable } from '../lib/printable.ts'
 import type { Terminal } from './context.ts'
@@ -45,6 +46,8 @@ interface ExplainedError {
   readonly exit: Exit
   readonly message: string
   readonly next: string
+  /** What `next` has the person run, a line each. */
+  readonly commands: readonly string[]
   readonly retryAfterSeconds: number | undefined
 }
 
@@ -98,7 +101,6 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     detail: unreachableWords(error, terminal) || textOf(member(error, 'detail')) || textOf(member(error, 'message')),
     reason: textOf(member(error, 'message')),
     device: textOf(member(details, 'device')),
-    rule: textOf(member(details, 'udevRule')),
     ...triesLeft(details),
     rpId: textOf(member(error, 'rpId')),
     available: '',
@@ -120,16 +122,25 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
   if (!isErrorCode(code)) {
     const detail = textOf(member(error, 'detail'))
     const known: ErrorCode = 'invalid_request'
-    return { code, exit, message: `${detail} (${code})`, next: t(`next.${known}`, values), retryAfterSeconds }
+    const message = `${detail} (${code})`
+    return { code, exit, message, next: t(`next.${known}`, values), commands: [], retryAfterSeconds }
   }
+  const rule = textOf(member(member(error, 'details'), 'udevRule'))
+  const commands = rule === '' ? [] : udevCommands([rule])
   // Only Linux has a rule to tell.
-  const next =
-    code === 'key_no_permission' && values.rule === '' ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
+  const isElsewhere = code === 'key_no_permission' && rule === ''
+  const next = isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
-  return { code, exit, message: said || t(`error.${code}`, values), next, retryAfterSeconds }
+  return { code, exit, message: said || t(`error.${code}`, values), next, commands, retryAfterSeconds }
 }
 
 const stackOf = (error: Error): string => (error.stack ?? error.message).split('\n').map(printable).join('\n  ')
+
+/** Says what to do about an error; commands stay whole, to be copied. */
+export function sayNext({ next, commands }: Pick<ExplainedError, 'next' | 'commands'>, terminal: Terminal): void {
+  terminal.warn(`  ${printable(next)}`)
+  for (const command of commands) terminal.warnWhole(printable(command))
+}
 
 /** Says an error to people, without ending anything. */
 export function sayError(error: unknown, around: ErrorSurroundings, next?: string): ExplainedError {
@@ -137,22 +148,20 @@ export function sayError(error: unknown, around: ErrorSurroundings, next?: strin
   const usual = explainError(error, around)
   const explained = next === undefined ? usual : { ...usual, next }
   const mark = explained.exit === 130 ? '' : `${terminal.paint('bad', '✗')} `
-  const rule = textOf(member(member(error, 'details'), 'udevRule'))
-  const [advice = '', copied] = rule ? explained.next.split(rule) : [explained.next]
-  terminal.warn(`${mark}${printable(explained.message)}\n  ${printable(advice).trimEnd()}`)
-  if (copied !== undefined) terminal.warnWhole(printable(rule))
+  terminal.warn(`${mark}${printable(explained.message)}`)
+  sayNext(explained, terminal)
   if (around.verbose && error instanceof Error) terminal.warn(`  [${explained.code}] ${stackOf(error)}`)
   return explained
 }
 
 /** The one end of every failed run: words on stderr, the `error` event with `--json`, and the exit code. */
 export function reportError(error: unknown, around: ErrorSurroundings): Exit {
-  const { code, exit, message, next, retryAfterSeconds } = sayError(error, around)
+  const { code, exit, message, next, commands, retryAfterSeconds } = sayError(error, around)
   const { count } = triesLeft(member(error, 'details'))
   around.terminal.event('error', {
     code,
     message,
-    next,
+    next: [next, ...commands].join('\n'),
     exit_code: exit,
     ...(retryAfterSeconds === undefined ? {} : { retry_after_seconds: retryAfterSeconds }),
     ...(count === undefined ? {} : { tries_left: count }),

@@ -5,7 +5,7 @@ import { CommandError } from '../commands/command-error.ts'
 import type { CodeSent, MethodChoice, VerificationMethod } from '../contract/schemas.ts'
 import { type Clock, timeOf } from '../lib/clock.ts'
 import type { Answers, Choice, Context, Terminal } from './context.ts'
-import { codeOf, explainError } from './errors.ts'
+import { codeOf, explainError, sayNext } from './errors.ts'
 
 const passwordOptions = ['--password-file', 'HUFU_PASSWORD']
 const isSixDigits = (text: string): boolean => /^\d{6}$/.test(text)
@@ -29,6 +29,8 @@ export function createInteraction(options: InteractionOptions): Interaction {
   const { terminal, answers, verify, clock, signal, explain } = options
   const { t } = terminal
   let prompted = false
+  /** After a wrong answer the person picks, whatever `--verify` named. */
+  let picksAnew = false
 
   /** Of recovery codes the server tells how many are left. */
   const hintOf = (method: VerificationMethod, hint: string) =>
@@ -102,7 +104,8 @@ export function createInteraction(options: InteractionOptions): Interaction {
       return prompted
     },
     async chooseMethod(methods, why) {
-      const chosen = await chosenWithoutAsking(methods, why)
+      const chosen = picksAnew && terminal.interactive ? undefined : await chosenWithoutAsking(methods, why)
+      picksAnew = false
       if (chosen !== undefined) return chosen
       if (!terminal.interactive) throw new InputRequiredError('verification_method', ['--verify'])
       prompted = true
@@ -149,11 +152,12 @@ export function createInteraction(options: InteractionOptions): Interaction {
       const supplied = await answers.pin()
       if (supplied !== undefined) return supplied
       if (terminal.interactive && triesLeft !== undefined && triesLeft <= fewTries) {
-        terminal.warn(t('key.few_tries', { count: triesLeft }))
+        terminal.warn(t('keys.few_tries', { count: triesLeft }))
       }
       return ask(() => terminal.secret(t('ask.pin', { key }), stop), 'pin', pinOptions)
     },
     refused(error, remaining) {
+      picksAnew = remaining.length > 1
       const methods = remaining.map(({ method }) => t(`method.${method}`)).join(t('list.and'))
       const others = remaining.length > 1 ? t('refused.remaining', { methods }) : undefined
       // What these advise is that, too, in the words of a command line.
@@ -181,10 +185,10 @@ export function createInteraction(options: InteractionOptions): Interaction {
       return () => waiting.stop()
     },
     keyPassedOver(error, key) {
-      const { message, next } = explainError(error, { terminal, server: '', now: clock.now(), verbose: false })
-      terminal.warn(t('key.passed_over', { key, reason: message }))
+      const explained = explainError(error, { terminal, server: '', now: clock.now(), verbose: false })
+      terminal.warn(t('key.passed_over', { key, reason: explained.message }))
       // What the person can do about this key, and not about the ceremony, which goes on.
-      if (['key_no_permission', 'key_needs_administrator'].includes(codeOf(error))) terminal.warn(`  ${next}`)
+      if (['key_no_permission', 'key_needs_administrator'].includes(codeOf(error))) sayNext(explained, terminal)
     },
   }
 }

@@ -79,6 +79,7 @@ async function runCommand(run: Run, spec: CommandSpec, given: Parameters<Command
       : setTimeout(() => stop.abort(new CommandError('timed_out', { seconds: timeout })), timeout * 1000)
   let context: Context | undefined
   try {
+    if (terminal.interactive) (await import('./terminal/echo.ts')).hideTyping(system.stdin, system.platform)
     context = await makeContext(run, spec, origin => {
       server = origin
     })

@@ -14,13 +14,13 @@ export class UsageError extends Error {
 }
 
 /** Options that people look for, and that must not be: what to use in their place. */
-const secrets: Readonly<Record<string, string>> = {
-  '--password': '--password-file, HUFU_PASSWORD',
-  '-p': '--password-file, HUFU_PASSWORD',
-  '--new-password': '--new-password-file, HUFU_NEW_PASSWORD',
-  '--code': '--code-file, HUFU_CODE, --code-command',
-  '--pin': '--pin-file, HUFU_PIN',
-  '--new-pin': '--new-pin-file, HUFU_NEW_PIN',
+const secrets: Readonly<Record<string, readonly string[]>> = {
+  '--password': ['--password-file', 'HUFU_PASSWORD'],
+  '-p': ['--password-file', 'HUFU_PASSWORD'],
+  '--new-password': ['--new-password-file', 'HUFU_NEW_PASSWORD'],
+  '--code': ['--code-file', 'HUFU_CODE', '--code-command'],
+  '--pin': ['--pin-file', 'HUFU_PIN'],
+  '--new-pin': ['--new-pin-file', 'HUFU_NEW_PIN'],
 }
 
 /** What commander says, in the person's words. */
@@ -34,7 +34,7 @@ export function usageError(error: CommanderError, t: Translate): UsageError {
     switch (error.code) {
       case 'commander.unknownOption': {
         const instead = secrets[flag]
-        if (instead) return t('usage.secret_in_argv', { what: flag, instead })
+        if (instead) return t('usage.secret_in_argv', { what: flag, instead: instead.join(t('list.or')) })
         // What follows `=` may be a secret, meant for an option that there is not.
         return t('usage.unknown_option', { what: flag }) + suggestion
       }

@@ -100,7 +100,7 @@ const credentialMembers = {
 
 /**
  * Section 5.1, RegistrationResponseJSON. `authenticatorData`, `publicKey` and `publicKeyAlgorithm` repeat, unsigned,
- * what is in `attestationObject`: browsers send them, the server does not read them.
+ * what is in `attestationObject`: browsers send them, the server does not read them, nor members that it does not know.
  */
 export const RegistrationResponseJson = Type.Object(
   {
@@ -114,10 +114,10 @@ export const RegistrationResponseJson = Type.Object(
         publicKey: Type.Optional(Type.Union([base64url(0, maxCredentialLength), Type.Null()])),
         publicKeyAlgorithm: Type.Optional(Type.Integer()),
       },
-      { additionalProperties: false },
+      { additionalProperties: true },
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: true },
 )
 export type RegistrationResponseJson = Static<typeof RegistrationResponseJson>
 
@@ -133,9 +133,9 @@ export const AuthenticationResponseJson = Type.Object(
         userHandle: Type.Optional(Type.Union([base64url(0, 86), Type.Null()])),
         attestationObject: Type.Optional(Type.Union([base64url(0, maxCredentialLength), Type.Null()])),
       },
-      { additionalProperties: false },
+      { additionalProperties: true },
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: true },
 )
 export type AuthenticationResponseJson = Static<typeof AuthenticationResponseJson>

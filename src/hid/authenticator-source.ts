@@ -33,7 +33,7 @@ export interface OpenAuthenticatorsOptions {
   readonly random: Random
   /** A path as the system names it, or `udp:HOST:PORT[:LOCALPORT]`; any key on USB when left out. */
   readonly device?: string | undefined
-  /** Ends every listing and watching of the source. */
+  /** Ends every listing and watching of the source, and whatever its keys are asked. */
   readonly signal?: AbortSignal | undefined
   readonly timings?: ChannelTimings | undefined
   /** How devices are reached; by default what `device` says. */

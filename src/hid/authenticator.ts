@@ -1,6 +1,6 @@
 // What the rest of src/hid, and src/auth through index.ts, know of a security key, whatever protocol it speaks.
 
-import type { CredentialDescriptor } from './ctap2/credentials.ts'
+import type { CredentialDescriptor, PinUvAuthToken } from './ctap2/credentials.ts'
 import type { GetAssertionParameters, GetAssertionResult } from './ctap2/get-assertion.ts'
 import type { AuthenticatorInfo } from './ctap2/get-info.ts'
 import type { MakeCredentialParameters, MakeCredentialResult } from './ctap2/make-credential.ts'
@@ -23,13 +23,6 @@ export interface TokenRequest {
   /** `mc` and `ga` for a registration whose exclude list is longer than a request: the key is asked about it first. */
   readonly permissions: readonly TokenPermission[]
   readonly rpId: string
-}
-
-/** A PIN/UV auth token: proof, for as long as the key wants, that the user was verified. Never printed or stored. */
-export interface PinUvAuthToken {
-  readonly protocol: 1 | 2
-  /** The pinUvAuthParam for `message` (for ceremonies: the client data hash): 16 bytes in protocol 1, 32 in 2. */
-  authenticate(message: Uint8Array): Uint8Array
 }
 
 export interface PinRetries {

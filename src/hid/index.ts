@@ -4,9 +4,9 @@ import { type AuthenticatorSource, type OpenAuthenticatorsOptions, Source } from
 import { nodeHidTransport } from './transports/node-hid.ts'
 import { isUdpDevice, udpTransport } from './transports/udp.ts'
 
-export type { Authenticator, CeremonyOptions, PinRetries, PinUvAuthToken, TokenRequest } from './authenticator.ts'
+export type { Authenticator, CeremonyOptions, PinRetries, TokenRequest } from './authenticator.ts'
 export type { AuthenticatorSource, OpenAuthenticatorsOptions } from './authenticator-source.ts'
-export type { CredentialDescriptor, CtapOptions, PinUvAuth } from './ctap2/credentials.ts'
+export type { CredentialDescriptor, CtapOptions, PinUvAuthToken } from './ctap2/credentials.ts'
 export type { GetAssertionParameters, GetAssertionResult } from './ctap2/get-assertion.ts'
 export type { AuthenticatorInfo } from './ctap2/get-info.ts'
 export type { MakeCredentialParameters, MakeCredentialResult } from './ctap2/make-credential.ts'

@@ -13,6 +13,8 @@ export interface Surroundings {
   readonly clock: Clock
   readonly random: Random
   readonly timings?: ChannelTimings | undefined
+  /** Ends whatever the key is asked from now on. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** CTAP1_ERR_INVALID_COMMAND, and ERR_INVALID_CMD of CTAPHID. */
@@ -25,11 +27,11 @@ const invalidCommand = 0x01
  */
 export async function openAuthenticator(
   device: HidDevice,
-  { clock, random, timings }: Surroundings,
+  { clock, random, timings, signal: lifetime }: Surroundings,
   signal?: AbortSignal,
 ): Promise<Authenticator> {
   try {
-    const channel = await openChannel(device, { clock, random, signal, timings })
+    const channel = await openChannel(device, { clock, random, signal, timings, lifetime })
     const info = speaksCbor(channel) ? await ctap2Info(channel, signal) : undefined
     if (info) return new Ctap2Authenticator({ device, channel, info, clock, random })
     if (!speaksMsg(channel) || !(await speaksU2f(channel, signal))) {

@@ -14,8 +14,8 @@ const patientAttempts = 4
 export interface Arrivals {
   /** A key that is plugged in, or has just been, is open. */
   readonly onKey: (key: Authenticator) => void
-  /** A key is plugged in that can't be used, and why; told once for as long as it stays plugged in. */
-  readonly onUnusable: (error: CtapError) => void
+  /** The key of this name is plugged in and can't be used, and why; told once for as long as it stays plugged in. */
+  readonly onUnusable: (error: CtapError, name: string) => void
   /** The first look found no key at all. */
   readonly onNone?: (() => void) | undefined
 }
@@ -125,7 +125,7 @@ export class Watch {
     try {
       key = await this.options.open(listing, onGone)
     } catch (error) {
-      return this.refused(plugged, isFirstLook, error)
+      return this.refused(listing.product, plugged, isFirstLook, error)
     }
     if (this.signal.aborted) {
       await key.close()
@@ -136,7 +136,7 @@ export class Watch {
     return 'open'
   }
 
-  private refused(plugged: Plugged, isFirstLook: boolean, error: unknown): Outcome {
+  private refused(name: string, plugged: Plugged, isFirstLook: boolean, error: unknown): Outcome {
     if (this.signal.aborted) return 'absent'
     if (!isCtapError(error)) throw error
     if (this.options.isAbsence(error)) {
@@ -149,7 +149,7 @@ export class Watch {
     const isTooEarly = isCtapError(error, 'key_no_permission') && !isFirstLook && plugged.attempts < patientAttempts
     if (!plugged.isTold && !isTooEarly) {
       plugged.isTold = true
-      this.options.arrivals.onUnusable(error)
+      this.options.arrivals.onUnusable(error, name)
     }
     return 'unusable'
   }

@@ -9,7 +9,7 @@ import type { Store } from './domain/ports/store.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
 import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
 import { createServices, type Services } from './domain/services.ts'
-import { loadSecondOpinion } from './domain/webauthn/index.ts'
+import { testAttestation } from './domain/webauthn/index.ts'
 import { accessTokenStore } from './domain/wechat-access-token.ts'
 import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
@@ -108,8 +108,8 @@ async function keepClean({ domain: { store, clock } }: Services, signal: AbortSi
 
 /** Opens the services and serves them over HTTP. `close` answers what is under way first. */
 export async function startServer(config: Config, edge: Edge): Promise<RunningServer> {
-  // Before anybody waits for an answer: it takes longer than any request may.
-  if (config.policy.webauthn.trustedRoots) await loadSecondOpinion()
+  // Before anybody waits for an answer: the first statements take longer than any request may.
+  if (config.policy.webauthn.trustedRoots) await testAttestation()
   const opened = await openServices(config, edge)
   const { logger, version } = edge
   const { trustedProxies, host, port } = config

@@ -83,6 +83,7 @@ function checkCeremonyOrigin(origin: string): void {
 }
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+const pemBegin = /-----BEGIN /g
 
 function readRoots({ attestation_roots }: WebAuthnConfig, folder: string): X509Certificate[] | undefined {
   if (attestation_roots === undefined) return undefined
@@ -100,6 +101,9 @@ function readCertificates(file: string): X509Certificate[] {
   const found = text.match(pemCertificate) ?? []
   if (found.length === 0) {
     throw new ConfigError(`${place} holds no certificate in PEM (-----BEGIN CERTIFICATE-----).`)
+  }
+  if (found.length !== text.match(pemBegin)?.length) {
+    throw new ConfigError(`${place} holds something beside whole certificates in PEM, or one that is cut short.`)
   }
   return found.map((pem, index) => {
     try {

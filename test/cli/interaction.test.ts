@@ -1,17 +1,30 @@
 import { describe, expect, it } from 'vitest'
 import { createInteraction } from '../../src/cli/interaction.ts'
+import type { MethodChoice, VerificationMethod } from '../../src/contract/schemas.ts'
 import { CtapError } from '../../src/hid/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { recordedTerminal } from './recorded-terminal.ts'
 
 /** An interaction with a recorded screen; a person who is there types `typed`. */
-async function interactionOf({ pin, typed }: { pin?: string; typed?: string }) {
+async function interactionOf({
+  pin,
+  typed,
+  verify = [],
+}: {
+  pin?: string
+  typed?: string
+  verify?: VerificationMethod[]
+}) {
   const { terminal, stdout, stderr } = await recordedTerminal()
   const asked: unknown[] = []
   const nothing = async () => undefined
   const interaction = createInteraction({
     terminal: Object.assign(terminal, {
       interactive: typed !== undefined,
+      select: async (...question: unknown[]) => {
+        asked.push(question)
+        return typed
+      },
       secret: async (...question: unknown[]) => {
         asked.push(question)
         return typed
@@ -26,7 +39,7 @@ async function interactionOf({ pin, typed }: { pin?: string; typed?: string }) {
       newPin: nothing,
       pin: async () => pin,
     },
-    verify: [],
+    verify,
     clock: new VirtualClock(),
     signal: new AbortController().signal,
     explain: () => {},
@@ -54,8 +67,8 @@ describe('the PIN of a security key', () => {
 
   it.each([
     [4, ''],
-    [3, '3 tries are left before the key locks itself for good.\n'],
-    [1, 'One try is left: after another wrong PIN the key locks itself for good.\n'],
+    [3, '3 tries are left: after that only a reset opens the key, which erases it.\n'],
+    [1, 'One try is left: after another wrong PIN only a reset opens the key, which erases it.\n'],
   ])('is asked for with a warning when few tries are left (%d)', async (triesLeft, warning) => {
     const { interaction, stderr } = await interactionOf({ typed: '4321' })
     await interaction.pin({ key: 'YubiKey', triesLeft })
@@ -86,6 +99,27 @@ describe('what a security key waits for', () => {
   })
 })
 
+describe('the method that --verify names', () => {
+  const methods: MethodChoice[] = [
+    { method: 'password', hint: null },
+    { method: 'webauthn', hint: null },
+  ]
+  const wrong = new CtapError('key_pin_auth_blocked', 'no more')
+
+  it('is used without asking, until its answer is wrong: then the person picks', async () => {
+    const { interaction, asked } = await interactionOf({ typed: 'password', verify: ['webauthn'] })
+    expect([await interaction.chooseMethod(methods, 'phone.bind'), asked]).toEqual(['webauthn', []])
+    interaction.refused(wrong, methods)
+    expect([await interaction.chooseMethod(methods, 'phone.bind'), asked.length]).toEqual(['password', 1])
+  })
+
+  it('is what a script gets, whatever was wrong', async () => {
+    const { interaction } = await interactionOf({ verify: ['webauthn'] })
+    interaction.refused(wrong, methods)
+    expect(await interaction.chooseMethod(methods, 'phone.bind')).toBe('webauthn')
+  })
+})
+
 describe('a security key that is passed over', () => {
   it('is told by name, with the reason', async () => {
     const { interaction, stderr } = await interactionOf({})
@@ -95,7 +129,14 @@ describe('a security key that is passed over', () => {
 
   it('is told with what is to be done, where that is about the key', async () => {
     const { interaction, stderr } = await interactionOf({})
-    interaction.keyPassedOver(new CtapError('key_no_permission', 'no', { udevRule: 'RULE' }), 'Tiger')
-    expect(stderr()).toMatch(/^Passing over “Tiger”\. .+\n {2}Put this line .+: RULE\n$/)
+    const rule = `KERNEL=="hidraw*", ${'TAG+="uaccess", '.repeat(9)}`
+    interaction.keyPassedOver(new CtapError('key_no_permission', 'no', { udevRule: rule }), 'Tiger')
+    expect(stderr()).toBe(
+      `Passing over “Tiger”. This user may not open the security key.
+  Run these lines, then plug the key in again:
+echo '${rule}' | sudo tee -a /etc/udev/rules.d/70-security-key.rules
+sudo udevadm control --reload
+`,
+    )
   })
 })

@@ -234,8 +234,8 @@ describe('more credentials than fit one request', () => {
 
 test('a PIN parameter reaches the key, which has no PIN', async () => {
   const { key } = await simulated()
-  const pinUvAuth = { pinUvAuthParam: new Uint8Array(16), pinUvAuthProtocol: 1 }
-  expect(await codeOf(key.makeCredential({ ...registration(), pinUvAuth }))).toBe('key_pin_not_set')
+  const token = { protocol: 1, authenticate: () => new Uint8Array(16) } as const
+  expect(await codeOf(key.makeCredential({ ...registration(), token }))).toBe('key_pin_not_set')
 })
 
 test('a key that goes away in the middle ends the ceremony', async () => {

@@ -67,7 +67,7 @@ class Hub implements HidTransport {
         keys.push(key)
         note(key.path)
       },
-      onUnusable: error => note(error.code),
+      onUnusable: (error, name) => note(`${name}: ${error.code}`),
       onNone: () => note('none'),
     }
     const before = this.beforeLook
@@ -106,7 +106,7 @@ describe('a watch', () => {
   test('says nothing of none when the one that is there cannot be used', async () => {
     const hub = new Hub()
     hub.plugInSilent(first)
-    expect((await hub.watch(() => hub.looks >= 40)).seen).toEqual(['key_silent'])
+    expect((await hub.watch(() => hub.looks >= 40)).seen).toEqual(['Memory Key: key_silent'])
   })
 
   test('a silent key does not delay another, and is closed', async () => {
@@ -197,7 +197,10 @@ describe('a key that cannot be used', () => {
       if (look === 5) hub.listings.clear()
       if (look === 7) hub.add(first, refuse)
     }
-    expect((await hub.watch(atLook(hub, 12))).seen).toEqual(['key_unsupported', 'key_unsupported'])
+    expect((await hub.watch(atLook(hub, 12))).seen).toEqual([
+      'Memory Key: key_unsupported',
+      'Memory Key: key_unsupported',
+    ])
     expect(hub.opens).toHaveLength(2)
   })
 
@@ -205,7 +208,7 @@ describe('a key that cannot be used', () => {
     const hub = new Hub()
     hub.add(first, () => Promise.reject(noPermission))
     hub.beforeLook = look => void (look === 6 && hub.plugIn(first))
-    expect((await hub.watch(count(2))).seen).toEqual(['key_no_permission', first])
+    expect((await hub.watch(count(2))).seen).toEqual(['Memory Key: key_no_permission', first])
   })
 
   test('is not told of for want of permission while the system may still grant it', async () => {
@@ -217,7 +220,7 @@ describe('a key that cannot be used', () => {
     expect((await hub.watch(count(2))).seen).toEqual(['none', first])
     const never = new Hub()
     never.beforeLook = look => void (look === 2 && never.add(first, () => Promise.reject(noPermission)))
-    expect((await never.watch(atLook(never, 20))).seen).toEqual(['none', 'key_no_permission'])
+    expect((await never.watch(atLook(never, 20))).seen).toEqual(['none', 'Memory Key: key_no_permission'])
   })
 })
 

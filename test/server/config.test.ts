@@ -136,6 +136,7 @@ describe('the configuration', () => {
   test.each([
     ['no certificate', 'hello', { attestation: 'direct' }, /roots\.pem holds no certificate/],
     ['a broken certificate', pem.replace('MII', 'MIJ'), { attestation: 'direct' }, /certificate 1 can't be read/],
+    ['a second one cut short', `${pem}${pem.slice(0, 300)}`, { attestation: 'direct' }, /cut short/],
     ['keys that say nothing', pem, {}, /attestation is none/],
     ['a model in both lists', pem, { attestation: 'direct', ...bothLists }, /^webauthn\.denied_aaguids: 00112233/],
   ])('attestation roots with %s are a mistake that is named', (_, content, members, words) => {

@@ -62,6 +62,8 @@ export interface CertificateParts {
   publicKey: KeyObject
   issuerKey: KeyObject
   extensions: readonly Extension[]
+  /** From when to when it says that it is valid: two of `YYMMDDhhmmssZ`. */
+  validity?: readonly [string, string]
 }
 
 /** How a key of this kind signs certificates, always over SHA-256 where it has a choice. */
@@ -84,7 +86,7 @@ export function makeCertificate(parts: CertificateParts): Buffer {
     der(0x02, serial),
     algorithm,
     parts.issuer,
-    sequence(utcTime('240101000000Z'), utcTime('490101000000Z')),
+    sequence(...(parts.validity ?? ['240101000000Z', '490101000000Z']).map(utcTime)),
     parts.subject,
     parts.publicKey.export({ type: 'spki', format: 'der' }),
     ...(parts.version === 3 ? [tagged(3, sequence(...extensions))] : []),

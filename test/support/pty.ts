@@ -53,6 +53,8 @@ export interface Pty {
   /** Waits for the command's end. */
   end(): Promise<PtyEnd>
   exit(): Promise<number>
+  /** Sends a signal to hufu, not to the shell around it. */
+  signal(name: NodeJS.Signals): void
   /** Ends a command that a failed test has left running. */
   kill(): void
 }
@@ -135,6 +137,10 @@ export function spawnTerminal(args: readonly string[], options: PtyOptions = {})
     written: () => written,
     end,
     exit: async () => (await end()).exitCode,
+    signal: name => {
+      const [hufu = ''] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ')
+      process.kill(Number(hufu), name)
+    },
     kill: () => {
       if (exitCode === undefined) child.kill('SIGKILL')
     },

@@ -18,13 +18,12 @@ export async function authenticate(
   const { userVerification = 'preferred' } = options
   const ceremony: Ceremony<GetAssertionResult> = {
     rpId,
-    clientDataHash,
     permissions: ['ga'],
     allowList,
     excludeList: [],
     needOf: () => ({ userVerification, makesCredential: false, isDiscoverable: false }),
-    perform: (key, { uv, pinUvAuth }, how) =>
-      key.getAssertion({ rpId, clientDataHash, allowList, options: { uv }, pinUvAuth }, how),
+    perform: (key, { uv, token }, how) =>
+      key.getAssertion({ rpId, clientDataHash, allowList, options: { uv }, token }, how),
   }
   const result = await withTouchedKey(tools, options.timeout ?? defaultTimeoutMilliseconds, ceremony)
   const id = toBase64url(result.credentialId)

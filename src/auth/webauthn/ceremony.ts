@@ -1,23 +1,27 @@
 import { createHash } from 'node:crypto'
 import type { PublicKeyCredentialDescriptorJson } from '../../contract/webauthn.ts'
-import type { Authenticator, CeremonyOptions, CredentialDescriptor, PinUvAuth, TokenRequest } from '../../hid/index.ts'
+import type {
+  Authenticator,
+  CeremonyOptions,
+  CredentialDescriptor,
+  PinUvAuthToken,
+  TokenRequest,
+} from '../../hid/index.ts'
 import { fromBase64url } from '../../lib/base64url.ts'
 import type { VerificationNeed } from './user-verification.ts'
 
 /** Where the options name none. WebAuthn section 15.1 advises five minutes for those who need them. */
 export const defaultTimeoutMilliseconds = 300_000
 
-/** How the user is verified in a command: by the `uv` option, by the proof of a token, or not at all. */
+/** How the user is verified in a command: by the `uv` option, by a token, or not at all. */
 export interface Verification {
   readonly uv?: true
-  readonly pinUvAuth?: PinUvAuth
+  readonly token?: PinUvAuthToken
 }
 
 /** A ceremony, as every key that is there is asked for it. */
 export interface Ceremony<T> {
   readonly rpId: string
-  /** 32 bytes. */
-  readonly clientDataHash: Uint8Array
   /** What a PIN/UV auth token has to be good for. */
   readonly permissions: TokenRequest['permissions']
   /** The key has to have one of these; empty where any credential will do, or none is needed. */

@@ -1,8 +1,9 @@
-import type { PinUvAuthToken } from '../../hid/index.ts'
 import { type Authenticator, type CeremonyOptions, CtapError, isCtapError } from '../../hid/index.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Interaction } from '../interaction.ts'
 import type { Ceremony } from './ceremony.ts'
 import { tokenByPin } from './pin.ts'
+import { untilTouched } from './until-touched.ts'
 import { type VerificationMeans, verificationMeans } from './user-verification.ts'
 
 /** The most that a key forgives (CTAP 2.1 section 6.5.2.2, maxUvRetries): one that forgives more is not to be believed. */
@@ -11,6 +12,9 @@ const mostMisses = 25
 export interface AttemptTools<T> {
   readonly ceremony: Ceremony<T>
   readonly interaction: Interaction
+  readonly clock: Clock
+  /** Milliseconds since the Unix epoch. */
+  readonly deadline: number
   readonly options: CeremonyOptions & { readonly signal: AbortSignal }
   /** Whether no other key is plugged in. */
   isAlone(): Promise<boolean>
@@ -25,10 +29,6 @@ const speaksBeforeTouch = /^FIDO_2_[1-9]\d*$/
 
 /** What a key came to before its PIN was needed: the result, or a touch by which a person chose it. */
 export type FirstStage<T> = { readonly value: T } | { readonly selectedByTouch: boolean }
-
-const proofOf = (token: PinUvAuthToken, clientDataHash: Uint8Array) => ({
-  pinUvAuth: { pinUvAuthParam: token.authenticate(clientDataHash), pinUvAuthProtocol: token.protocol },
-})
 
 /** One key's attempt at a ceremony. */
 export class KeyAttempt<T> {
@@ -76,7 +76,8 @@ export class KeyAttempt<T> {
       isKnown = true
       if (means === 'pin') return { selectedByTouch: await this.select() }
       try {
-        return { value: await this.perform(means) }
+        const asked = means
+        return { value: await this.untilTouched(() => this.perform(asked)) }
       } catch (error) {
         if (isCtapError(error, 'key_uv_invalid') && ++misses < mostMisses) tools.say(error)
         else if (isCtapError(error, 'key_uv_blocked') || (isCtapError(error, 'key_pin_required') && means !== 'none')) {
@@ -95,7 +96,7 @@ export class KeyAttempt<T> {
   async finishWithPin(): Promise<T> {
     const { key } = this
     const { ceremony, interaction, options } = this.tools
-    const { rpId, permissions, excludeList, clientDataHash } = ceremony
+    const { rpId, permissions, excludeList } = ceremony
     const silent = { ...options, onTouchNeeded: undefined }
     if (excludeList.length > 0 && (await interaction.pinSource()) === 'person') {
       if (await key.hasCredential({ rpId, credentials: excludeList }, silent)) {
@@ -103,16 +104,30 @@ export class KeyAttempt<T> {
       }
     }
     const token = await tokenByPin(key, { rpId, permissions }, interaction, options)
-    return ceremony.perform(key, proofOf(token, clientDataHash), options)
+    let late: unknown
+    return this.untilTouched(async () => {
+      try {
+        return await ceremony.perform(key, { token }, options)
+      } catch (error) {
+        // A token is good for a while only. What was too late for it is told, not what came of that.
+        if (late && isCtapError(error, 'key_pin_auth_invalid', 'key_pin_token_expired')) throw late
+        late = error
+        throw error
+      }
+    })
+  }
+
+  private untilTouched<R>(ask: () => Promise<R>): Promise<R> {
+    return untilTouched(this.tools.clock, this.tools.deadline, ask)
   }
 
   private async perform(means: Exclude<VerificationMeans, 'pin'>): Promise<T> {
     const { key } = this
     const { ceremony, options } = this.tools
     if (means !== 'uv_token') return ceremony.perform(key, means === 'uv_option' ? { uv: true } : {}, options)
-    const { rpId, permissions, clientDataHash } = ceremony
+    const { rpId, permissions } = ceremony
     const token = await key.verifyUser({ rpId, permissions }, options)
-    return ceremony.perform(key, proofOf(token, clientDataHash), options)
+    return ceremony.perform(key, { token }, options)
   }
 
   /**
@@ -138,7 +153,7 @@ export class KeyAttempt<T> {
     // A finger that it did not recognise has touched it all the same.
     if (this.hasBlinked) return true
     if (isNamed || ((await interaction.pinSource()) === 'script' && (await isAlone()))) return false
-    await this.key.select(options)
+    await this.untilTouched(() => this.key.select(options))
     return true
   }
 }

@@ -20,10 +20,10 @@ export class KeyScreen {
     this.shown = undefined
   }
 
-  /** Has `say` write while nothing else is on its line. */
+  /** Has `say` write while nothing else is on its line. Where nobody is at a screen, each line stays as it is. */
   aside(say: () => void): void {
-    const { shown } = this
-    this.hide()
+    const shown = this.interaction.isInteractive ? this.shown : undefined
+    if (shown) this.hide()
     say()
     if (shown) this.show(shown.state, shown.key)
   }

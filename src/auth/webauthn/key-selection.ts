@@ -11,8 +11,8 @@ import type { Ceremony } from './ceremony.ts'
 import { KeyAttempt } from './key-attempt.ts'
 import type { KeyScreen } from './key-screen.ts'
 
-/** Refusals that a person's touch brought about, or the lack of one: no other key is waited for after these. */
-const final = ['key_excluded', 'key_denied', 'key_timeout', 'key_cancelled'] as const
+/** Refusals that a person's touch brought about: no other key is waited for after these. */
+const final = ['key_excluded', 'key_denied', 'key_cancelled'] as const
 const pollPause = 250
 
 type Decision<T> = { readonly value: T } | { readonly error: unknown }
@@ -73,9 +73,9 @@ export class KeySelection<T> implements Arrivals {
     else this.enter(key)
   }
 
-  readonly onUnusable = (error: CtapError): void => {
+  readonly onUnusable = (error: CtapError, name: string): void => {
     this.unusable++
-    this.refuse(error, error.details.device ?? '')
+    this.refuse(error, name)
     void this.settle()
   }
 
@@ -135,6 +135,7 @@ export class KeySelection<T> implements Arrivals {
   private attemptOf(key: Authenticator, stop: AbortSignal): KeyAttempt<T> {
     const { ceremony, interaction, source, clock, screen, signal, deadline, isNamed } = this.options
     const onTouchNeeded = () => {
+      if (this.blinking.has(key)) return
       interaction.event('touch', { key: key.name })
       this.blinking.add(key)
       this.refresh()
@@ -142,6 +143,8 @@ export class KeySelection<T> implements Arrivals {
     return new KeyAttempt(key, {
       ceremony,
       interaction,
+      clock,
+      deadline,
       isNamed,
       isAlone: async () => isNamed || (this.contenders.size <= 1 && (await source.present()).length <= 1),
       say: error => screen.aside(() => interaction.refused(error, [])),

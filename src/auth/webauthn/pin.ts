@@ -37,9 +37,10 @@ export async function tokenByPin(
       return await key.verifyUser({ ...request, pin }, options)
     } catch (error) {
       if (!isCtapError(error, 'key_pin_invalid', 'key_pin_policy') || !interaction.canRetry) throw error
-      left = error.details.retriesLeft ?? left
-      if (left === 0) throw blocked(key)
+      if (error.details.retriesLeft === 0) throw blocked(key)
+      // It says how many tries are left.
       interaction.refused(error, [])
+      left = undefined
     }
   }
 }

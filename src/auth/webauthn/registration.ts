@@ -30,7 +30,6 @@ function registrationOf(
   const keepsCredentials = (key: Authenticator) => key.info.options.get('rk') === true
   return {
     rpId,
-    clientDataHash,
     // A long exclude list is asked about by getAssertion.
     permissions: excludeList.length > 0 ? ['mc', 'ga'] : ['mc'],
     allowList: [],
@@ -45,8 +44,8 @@ function registrationOf(
         isDiscoverable: residentKey === 'required',
       }
     },
-    async perform(key, { uv, pinUvAuth }, ceremony) {
-      const isVerified = uv === true || pinUvAuth !== undefined
+    async perform(key, { uv, token }, ceremony) {
+      const isVerified = uv === true || token !== undefined
       // A place on the key is scarce, and without verification anybody who finds the key could use what is in it.
       const isPlaced =
         residentKey === 'required' || (residentKey === 'preferred' && isVerified && keepsCredentials(key))
@@ -60,7 +59,7 @@ function registrationOf(
           excludeList,
           credProtect: isPlaced ? unlessNamedOrVerified : undefined,
           enterpriseAttestation: attestation === 'enterprise' ? vendorFacilitated : undefined,
-          pinUvAuth,
+          token,
         },
         ceremony,
       )

@@ -1,5 +1,6 @@
 // What `hufu key` and `hufu doctor` say.
 export const enKeys = {
+  'keys.titled': '{{title}}: ',
   'keys.name': 'Name',
   'keys.path': 'Path',
   'keys.protocol': 'Protocol',
@@ -17,9 +18,9 @@ export const enKeys = {
   'keys.none': 'No security key is plugged in.',
   'keys.at': '{{key}} ({{path}})',
   'keys.with': '{{what}}, {{more}}',
+  'keys.precisely': '{{what}} ({{more}})',
   'keys.unusable': 'not usable',
   'keys.why': '{{key}}: {{reason}}',
-  'keys.udev': 'Run these lines, then plug the key in again:',
   'keys.allow_elsewhere':
     'Allow it in the settings of the system; on macOS: Privacy & Security, Input Monitoring, for this terminal.',
   'keys.plug_in_any': 'Plug in a security key …',
@@ -124,9 +125,8 @@ export const enKeys = {
   'next.key_pin_length': 'Choose another. Nothing has been changed.',
   'error.key_wink_unsupported': '{{key}} cannot show itself.',
   'next.key_wink_unsupported': 'Unplug it: the one that hufu key list no longer tells is the one.',
-  'error.key_reset_unsupported': '{{key}} cannot be erased: it is a U2F key, and these have no reset.',
-  'next.key_reset_unsupported':
-    'There is nothing on it that tells where it is bound. Unbind it with hufu unbind webauthn.',
+  'error.key_reset_unsupported': '{{key}} cannot be erased: it has no reset. U2F keys have none, nor do a few others.',
+  'next.key_reset_unsupported': 'Unbind it with hufu unbind webauthn: what is left on it opens nothing then.',
   'error.key_reset_late':
     'The security key refused: it lets itself be erased only within 10 seconds of being plugged in.',
   'next.key_reset_late': 'Run the command again and touch the key as soon as it blinks. Nothing has been erased.',

@@ -62,8 +62,6 @@ const enWords = {
   'key.touch_named': 'The security key “{{key}}” blinks: touch it …',
   'key.touch_again': 'The security key “{{key}}” blinks again: touch it once more …',
   'key.passed_over': 'Passing over “{{key}}”. {{reason}}',
-  'key.few_tries_one': 'One try is left: after another wrong PIN the key locks itself for good.',
-  'key.few_tries_other': '{{count}} tries are left before the key locks itself for good.',
   'when.soon': 'in a moment',
   'when.seconds_one': 'in {{count}} second',
   'when.seconds_other': 'in {{count}} seconds',

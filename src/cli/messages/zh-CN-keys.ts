@@ -1,6 +1,7 @@
 import type { enKeys } from './en-keys.ts'
 
 export const zhCnKeys: Readonly<Record<Exclude<keyof typeof enKeys, `${string}_one`>, string>> = {
+  'keys.titled': '{{title}}：',
   'keys.name': '名称',
   'keys.path': '路径',
   'keys.protocol': '协议',
@@ -16,9 +17,9 @@ export const zhCnKeys: Readonly<Record<Exclude<keyof typeof enKeys, `${string}_o
   'keys.none': '没有插入安全密钥。',
   'keys.at': '{{key}}（{{path}}）',
   'keys.with': '{{what}}，{{more}}',
+  'keys.precisely': '{{what}}（{{more}}）',
   'keys.unusable': '无法使用',
   'keys.why': '{{key}}：{{reason}}',
-  'keys.udev': '请运行下面几行命令，然后重新插入安全密钥：',
   'keys.allow_elsewhere': '请在系统设置中允许；macOS 上位于“隐私与安全性”的“输入监控”，勾选这个终端。',
   'keys.plug_in_any': '请插入安全密钥…',
   'keys.choose': '插入了多个安全密钥，它们都在闪烁。请轻触要用的那一个…',
@@ -84,7 +85,7 @@ export const zhCnKeys: Readonly<Record<Exclude<keyof typeof enKeys, `${string}_o
   'keys.pin_keep': '请牢记：连续几次输错后，只有重置才能解锁，而重置会清空它。',
   'keys.pin_must_change': '{{key}} 要求先修改 PIN，之后才能继续使用。',
   'keys.reset_warning':
-    '重置会清空 {{key}}：其中保存的登录信息、PIN 和指纹都会消失。此后所有绑定了它的账户都不再认它，而且无法恢复。请确认您还有其他登录方式。',
+    '重置会清空 {{key}}：其中保存的登录信息、PIN 和指纹都会消失。此后所有绑定了它的账户都不再接受它，而且无法恢复。请确认您还有其他登录方式。',
   'keys.unplug': '请拔出 {{key}}…',
   'keys.plug_in': '请重新插入 {{key}}…',
   'keys.touch_to_erase': '{{key}} 正在闪烁，轻触它即清空…',
@@ -103,7 +104,7 @@ export const zhCnKeys: Readonly<Record<Exclude<keyof typeof enKeys, `${string}_o
   'doctor.key_replug': '{{key}}：暂不接受 PIN。请拔出后重新插入。',
   'doctor.key_change_pin': '{{key}}：必须先修改 PIN 才能继续使用：',
 
-  'missing.plugged_in_key': '多个安全密钥之间的选择',
+  'missing.plugged_in_key': '安全密钥的选择（插入了多个）',
   'missing.current_pin': '安全密钥现在的 PIN',
   'missing.new_pin': '安全密钥的新 PIN',
   'missing.confirmation': '同意清空安全密钥的确认',
@@ -115,8 +116,8 @@ export const zhCnKeys: Readonly<Record<Exclude<keyof typeof enKeys, `${string}_o
   'next.key_pin_length': '请换一个 PIN。没有任何变动。',
   'error.key_wink_unsupported': '{{key}} 不能闪烁示意。',
   'next.key_wink_unsupported': '请把它拔出：hufu key list 里消失的那个就是它。',
-  'error.key_reset_unsupported': '{{key}} 无法清空：它是 U2F 安全密钥，没有重置功能。',
-  'next.key_reset_unsupported': '它不保存绑定信息。如需解绑，请用 hufu unbind webauthn。',
+  'error.key_reset_unsupported': '{{key}} 无法清空：它没有重置功能。U2F 安全密钥和少数其他密钥都是如此。',
+  'next.key_reset_unsupported': '请用 hufu unbind webauthn 解绑：解绑后，留在密钥里的内容不再有任何作用。',
   'error.key_reset_late': '安全密钥拒绝了：它只在插入后 10 秒内允许清空。',
   'next.key_reset_late': '请重新运行，并在它闪烁时立即轻触。没有清空任何内容。',
   'error.key_other_plugged_in': '插入的是 {{other}}，不是 {{key}}。',

@@ -66,7 +66,6 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'key.touch_named': '安全密钥“{{key}}”正在闪烁，请轻触它…',
   'key.touch_again': '安全密钥“{{key}}”又在闪烁，请再轻触一次…',
   'key.passed_over': '跳过“{{key}}”：{{reason}}',
-  'key.few_tries_other': '再输错 {{count}} 次，安全密钥就会永久锁定。',
   'when.soon': '稍后',
   'when.seconds_other': '{{count}} 秒后',
   'when.minutes_other': '{{count}} 分钟后',

@@ -36,7 +36,7 @@ async function keyCheck(each: PluggedIn, terminal: Terminal): Promise<Check> {
     if (!isCtapError(error)) throw error
     const what = t('keys.why', { key: keyAt(each, t), reason: whyUnusable(error, t) })
     const { udevRule } = error.details
-    const next = udevRule === undefined ? whatNext(error, t) : t('keys.udev')
+    const next = udevRule === undefined ? whatNext(error, t) : t('next.key_no_permission')
     const words = t('doctor.advice', { what, next })
     return { name: 'key', state: 'fail', words, ...(udevRule === undefined ? {} : { fix: udevCommands([udevRule]) }) }
   }

@@ -1,15 +1,19 @@
 import { abortError, InputRequiredError } from '../../auth/errors.ts'
+import { untilTouched } from '../../auth/webauthn/until-touched.ts'
 import type { Context } from '../../cli/context.ts'
 import { type Authenticator, type AuthenticatorSource, CtapError, isCtapError } from '../../hid/index.ts'
 import { lookUntil, openFresh, patience } from './look-until.ts'
 import { keyAt } from './words.ts'
 
 /** What a person did at a key that blinked: no other is waited for after these. */
-const decisive = ['key_denied', 'key_timeout', 'key_cancelled'] as const
+const decisive = ['key_denied', 'key_cancelled'] as const
+/** How long a person has to touch a key, in milliseconds. */
+const touchPatience = 120_000
 
 /** Has all keys blink; the touched one is meant, the others stop. */
-async function touched(keys: readonly Authenticator[], { terminal, signal }: Context): Promise<Authenticator> {
+async function touched(keys: readonly Authenticator[], { terminal, signal, clock }: Context): Promise<Authenticator> {
   const decided = new AbortController()
+  const deadline = clock.now() + touchPatience
   const waiting = terminal.waiting(terminal.t('keys.choose'))
   const refusals: unknown[] = []
   let chosen: Authenticator | undefined
@@ -17,7 +21,8 @@ async function touched(keys: readonly Authenticator[], { terminal, signal }: Con
   await Promise.all(
     keys.map(async key => {
       try {
-        await key.select({ signal: AbortSignal.any([signal, decided.signal]) })
+        const options = { signal: AbortSignal.any([signal, decided.signal]) }
+        await untilTouched(clock, deadline, () => key.select(options))
         chosen ??= key
         decided.abort()
       } catch (error) {

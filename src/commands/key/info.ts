@@ -39,9 +39,14 @@ function roomWords({ info }: Authenticator, { t }: Terminal): string {
   return typeof left === 'number' ? t('keys.room', { count: left }) : t('keys.yes')
 }
 
-function firmwareWords({ info, deviceVersion }: Authenticator): string {
-  const { firmwareVersion } = info
-  return deviceVersion.join('.') + (firmwareVersion === undefined ? '' : ` (${firmwareVersion})`)
+function protocolWords(key: Authenticator, { t }: Terminal): string {
+  return t('keys.precisely', { what: protocolName(key), more: key.info.versions.join(t('list.and')) })
+}
+
+function firmwareWords({ info, deviceVersion }: Authenticator, { t }: Terminal): string {
+  const what = deviceVersion.join('.')
+  const { firmwareVersion: more } = info
+  return more === undefined ? what : t('keys.precisely', { what, more })
 }
 
 function listWords({ info }: Authenticator, { t }: Terminal): string | undefined {
@@ -62,9 +67,9 @@ function rowsOf(key: Authenticator, tries: Tries, terminal: Terminal): Row[] {
   const hasPin = pinState(info) !== 'unsupported'
   return [
     [t('keys.path'), key.path],
-    [t('keys.protocol'), `${protocolName(key)} (${info.versions.join(t('list.and'))})`],
+    [t('keys.protocol'), protocolWords(key, terminal)],
     [t('keys.model'), key.protocol === 'u2f' ? undefined : aaguidText(info.aaguid)],
-    [t('keys.firmware'), firmwareWords(key)],
+    [t('keys.firmware'), firmwareWords(key, terminal)],
     [t('keys.pin'), pinWords(key, tries, terminal)],
     [t('keys.shortest_pin'), hasPin ? t('keys.characters', { count: shortestPin(info) }) : undefined],
     [t('keys.pin_protocols'), list(info.pinUvAuthProtocols.map(String))],
@@ -84,19 +89,20 @@ function rowsOf(key: Authenticator, tries: Tries, terminal: Terminal): Row[] {
 function sayInfo(key: Authenticator, tries: Tries, terminal: Terminal): void {
   const { t, paint } = terminal
   const { options, members } = key.info
-  const say = (title: string, value: string) => terminal.say(`  ${paint('dim', `${title}:`)} ${printable(value)}`)
+  const titled = (title: string) => t('keys.titled', { title })
+  const say = (title: string, value: string) => terminal.say(`  ${paint('dim', titled(title))}${printable(value)}`)
   terminal.say(paint('strong', key.name))
   for (const [title, value] of rowsOf(key, tries, terminal)) if (value !== undefined) say(title, value)
   if (options.size > 0) terminal.say(`\n  ${paint('dim', t('keys.options'))}`)
   for (const [name, on] of options) {
     const mark = on ? paint('good', '✓') : paint('dim', '✗')
-    const words = isKnownOption(name) ? `: ${t(`key.option.${name}`)}` : ''
-    terminal.say(`    ${mark} ${printable(name)}${words}`)
+    const words = isKnownOption(name) ? `${titled(name)}${t(`key.option.${name}`)}` : printable(name)
+    terminal.say(`    ${mark} ${words}`)
   }
   const others = [...members].filter(([member]) => !hasWords(member))
   if (others.length > 0) terminal.say(`\n  ${paint('dim', t('keys.other_members'))}`)
   for (const [member, value] of others)
-    terminal.say(`    ${printable(`${memberName(member)}: ${cborDiagnostic(value)}`)}`)
+    terminal.say(`    ${titled(memberName(member))}${printable(cborDiagnostic(value))}`)
 }
 
 function membersOf(key: Authenticator, { pin, uv }: Tries): Readonly<Record<string, unknown>> {

@@ -37,7 +37,7 @@ function sayUnusable(keys: readonly PluggedIn[], terminal: Terminal): void {
   }
   const rules = unusable.flatMap(({ error }) => error.details.udevRule ?? [])
   if (rules.length === 0) return
-  terminal.say(`\n${t('keys.udev')}\n`)
+  terminal.say(`\n${t('next.key_no_permission')}\n`)
   for (const line of udevCommands(rules)) terminal.sayWhole(line)
 }
 

@@ -16,6 +16,9 @@ async function erase(key: Authenticator, { terminal, signal }: Context): Promise
     await key.reset({ signal, onTouchNeeded })
   } catch (error) {
     if (isCtapError(error, 'key_not_allowed')) throw new CommandError('key_reset_late', {}, { cause: error })
+    if (isCtapError(error, 'key_unsupported')) {
+      throw new CommandError('key_reset_unsupported', { key: key.name }, { cause: error })
+    }
     throw error
   } finally {
     takeAway()

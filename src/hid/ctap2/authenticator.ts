@@ -1,15 +1,16 @@
-import { equalBytes } from '../../lib/bytes.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
-import type { Authenticator, CeremonyOptions, PinRetries, PinUvAuthToken, TokenRequest } from '../authenticator.ts'
-import type { Channel } from '../ctaphid/channel.ts'
-import { capability, command } from '../ctaphid/constants.ts'
+import type { Authenticator, CeremonyOptions, PinRetries, TokenRequest } from '../authenticator.ts'
+import { type Channel, canWink } from '../ctaphid/channel.ts'
+import { ping, wink } from '../ctaphid/commands.ts'
+import { within } from '../ctaphid/within.ts'
 import type { HidDevice } from '../device.ts'
-import { CtapError, isCtapError } from '../errors.ts'
+import { isCtapError } from '../errors.ts'
 import { touchNotice } from '../touch-notice.ts'
+import { untouchedIsLate } from '../untouched.ts'
 import { assertionParametersFor, credentialParametersFor } from './capabilities.ts'
-import { callCtap2, ctap2Command, malformed } from './command.ts'
-import type { CommandOptions } from './credentials.ts'
+import { callCtap2, ctap2Command } from './command.ts'
+import type { CommandOptions, PinUvAuthToken } from './credentials.ts'
 import { type GetAssertionParameters, type GetAssertionResult, getNextAssertion } from './get-assertion.ts'
 import { type AuthenticatorInfo, getInfo } from './get-info.ts'
 import type { MakeCredentialParameters, MakeCredentialResult } from './make-credential.ts'
@@ -42,7 +43,7 @@ export class Ctap2Authenticator implements Authenticator {
     this.name = device.product
     this.path = device.path
     this.deviceVersion = channel.deviceVersion
-    this.canWink = (channel.capabilities & capability.wink) !== 0
+    this.canWink = canWink(channel)
     this.device = device
     this.channel = channel
     this.clock = clock
@@ -60,13 +61,15 @@ export class Ctap2Authenticator implements Authenticator {
   ): Promise<MakeCredentialResult> {
     const request = credentialParametersFor(this.info, parameters)
     const { channel, options } = this.begin(ceremony)
-    return withFinger(this.key(), () => makeCredentialUnless(channel, request, this.info, options))
+    const attempt = () => makeCredentialUnless(channel, request, this.info, options)
+    return withFinger(this.key(), () => untouchedIsLate(this.clock, attempt))
   }
 
   async getAssertion(parameters: GetAssertionParameters, ceremony: CeremonyOptions = {}): Promise<GetAssertionResult> {
     const request = assertionParametersFor(this.info, parameters)
     const { channel, options } = this.begin(ceremony)
-    return withFinger(this.key(), () => getAssertionAmong(channel, request, this.info, options))
+    const attempt = () => getAssertionAmong(channel, request, this.info, options)
+    return withFinger(this.key(), () => untouchedIsLate(this.clock, attempt))
   }
 
   nextAssertion(): Promise<GetAssertionResult> {
@@ -80,12 +83,12 @@ export class Ctap2Authenticator implements Authenticator {
 
   select(ceremony: CeremonyOptions = {}): Promise<void> {
     const { channel, options } = this.begin(ceremony)
-    return select(channel, this.info, options)
+    return untouchedIsLate(this.clock, () => select(channel, this.info, options))
   }
 
   verifyUser(request: TokenRequest, ceremony: CeremonyOptions = {}): Promise<PinUvAuthToken> {
     const { channel, options } = this.begin(ceremony)
-    return verifyUser(this.key(channel), request, options)
+    return untouchedIsLate(this.clock, () => verifyUser(this.key(channel), request, options))
   }
 
   async pinRetries(): Promise<PinRetries> {
@@ -106,19 +109,17 @@ export class Ctap2Authenticator implements Authenticator {
     await this.renewInfo()
   }
 
-  async wink(): Promise<void> {
-    if (!this.canWink) throw new CtapError('key_unsupported_option', 'the security key cannot wink')
-    await this.channel.call(command.wink, new Uint8Array())
+  wink(): Promise<void> {
+    return wink(this.channel)
   }
 
-  async ping(data: Uint8Array): Promise<void> {
-    const answer = await this.channel.call(command.ping, data)
-    if (!equalBytes(answer, data)) throw malformed('other bytes back than it was pinged with')
+  ping(data: Uint8Array): Promise<void> {
+    return ping(this.channel, data)
   }
 
   async reset(ceremony: CeremonyOptions = {}): Promise<void> {
     const { channel, options } = this.begin(ceremony)
-    await callCtap2(channel, ctap2Command.reset, undefined, options)
+    await untouchedIsLate(this.clock, () => callCtap2(channel, ctap2Command.reset, undefined, options))
     await this.renewInfo()
   }
 
@@ -143,15 +144,5 @@ export class Ctap2Authenticator implements Authenticator {
     } catch (error) {
       if (!isCtapError(error)) throw error
     }
-  }
-}
-
-/** The channel, whose calls from now on take no longer than `timeout` milliseconds together. */
-function within(channel: Channel, clock: Clock, timeout: number): Channel {
-  const end = clock.now() + timeout
-  return {
-    ...channel,
-    call: (kind, payload, options) =>
-      channel.call(kind, payload, { ...options, timeout: Math.max(1, end - clock.now()) }),
   }
 }

@@ -2,7 +2,7 @@
 // Section 6.4: what a key says that it can decides what it is asked for. A key refuses options that it does not know.
 
 import { CtapError } from '../errors.ts'
-import type { CtapOptions, PinUvAuth } from './credentials.ts'
+import type { CtapOptions, PinUvAuthToken } from './credentials.ts'
 import type { GetAssertionParameters } from './get-assertion.ts'
 import type { AuthenticatorInfo } from './get-info.ts'
 import type { MakeCredentialParameters } from './make-credential.ts'
@@ -23,10 +23,10 @@ export function preferredProtocol({ pinUvAuthProtocols, options }: Capabilities)
 }
 
 /** Options without those that say what holds anyway; `uv` gives way to a token (section 6.1.2 step 5). */
-function sparingly({ rk, uv, up }: CtapOptions, pinUvAuth: PinUvAuth | undefined): CtapOptions {
+function sparingly({ rk, uv, up }: CtapOptions, token: PinUvAuthToken | undefined): CtapOptions {
   return {
     rk: rk === true ? true : undefined,
-    uv: uv === true && !pinUvAuth ? true : undefined,
+    uv: uv === true && !token ? true : undefined,
     up: up === false ? false : undefined,
   }
 }
@@ -44,8 +44,8 @@ export function credentialParametersFor(
   info: Capabilities,
   parameters: MakeCredentialParameters,
 ): MakeCredentialParameters {
-  const { credProtect, enterpriseAttestation, pinUvAuth } = parameters
-  const options = sparingly(parameters.options ?? {}, pinUvAuth)
+  const { credProtect, enterpriseAttestation, token } = parameters
+  const options = sparingly(parameters.options ?? {}, token)
   verifyOptions(options, info)
   return {
     ...parameters,
@@ -57,7 +57,7 @@ export function credentialParametersFor(
 
 /** What of these parameters a key with such capabilities is sent. @throws {CtapError} `key_unsupported_option` */
 export function assertionParametersFor(info: Capabilities, parameters: GetAssertionParameters): GetAssertionParameters {
-  const options = sparingly(parameters.options ?? {}, parameters.pinUvAuth)
+  const options = sparingly(parameters.options ?? {}, parameters.token)
   verifyOptions(options, info)
   return { ...parameters, options }
 }

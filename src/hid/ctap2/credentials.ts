@@ -18,10 +18,11 @@ export interface CtapOptions {
   readonly up?: boolean | undefined
 }
 
-/** The proof of a PIN or of built-in user verification (section 6.5). */
-export interface PinUvAuth {
-  readonly pinUvAuthParam: Uint8Array
-  readonly pinUvAuthProtocol: number
+/** A PIN/UV auth token: proof, for as long as the key wants, that the user was verified. Never printed or stored. */
+export interface PinUvAuthToken {
+  readonly protocol: 1 | 2
+  /** The pinUvAuthParam for `message` (for ceremonies: the client data hash): 16 bytes in protocol 1, 32 in 2. */
+  authenticate(message: Uint8Array): Uint8Array
 }
 
 export interface CommandOptions extends CallOptions {

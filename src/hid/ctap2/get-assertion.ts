@@ -18,7 +18,7 @@ import {
   type CtapOptions,
   descriptors,
   optionsMap,
-  type PinUvAuth,
+  type PinUvAuthToken,
 } from './credentials.ts'
 
 export interface GetAssertionParameters {
@@ -28,7 +28,8 @@ export interface GetAssertionParameters {
   readonly allowList?: readonly CredentialDescriptor[] | undefined
   readonly extensions?: CborMap | undefined
   readonly options?: CtapOptions | undefined
-  readonly pinUvAuth?: PinUvAuth | undefined
+  /** Proves that the user was verified. */
+  readonly token?: PinUvAuthToken | undefined
 }
 
 export interface GetAssertionResult {
@@ -60,8 +61,8 @@ export const assertionRequest = (parameters: GetAssertionParameters): CborMap =>
     [0x03, descriptors(parameters.allowList)],
     [0x04, parameters.extensions],
     [0x05, optionsMap(parameters.options)],
-    [0x06, parameters.pinUvAuth?.pinUvAuthParam],
-    [0x07, parameters.pinUvAuth?.pinUvAuthProtocol],
+    [0x06, parameters.token?.authenticate(parameters.clientDataHash)],
+    [0x07, parameters.token?.protocol],
   ])
 
 /**

@@ -3,6 +3,7 @@
 
 import type { CborMap } from '../../lib/cbor.ts'
 import type { CallOptions, Channel } from '../ctaphid/channel.ts'
+import { largestPayload } from '../ctaphid/framing.ts'
 import {
   callCtap2,
   ctap2Command,
@@ -100,7 +101,8 @@ export async function getInfo(channel: Channel, options: CallOptions = {}): Prom
     extensions: texts(members, 0x02),
     aaguid,
     options: booleans(members.get(0x04)),
-    maxMsgSize: limit(members, 0x05) ?? defaultMaxMessageSize,
+    // A key may be ready for more than a message carries.
+    maxMsgSize: Math.min(limit(members, 0x05) ?? defaultMaxMessageSize, largestPayload),
     pinUvAuthProtocols: Array.isArray(protocols) ? protocols.filter(item => typeof item === 'number') : [],
     maxCredentialCountInList: limit(members, 0x07),
     maxCredentialIdLength: limit(members, 0x08),

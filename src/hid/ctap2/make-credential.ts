@@ -11,7 +11,7 @@ import {
   type CtapOptions,
   descriptors,
   optionsMap,
-  type PinUvAuth,
+  type PinUvAuthToken,
 } from './credentials.ts'
 
 export interface MakeCredentialParameters {
@@ -29,7 +29,8 @@ export interface MakeCredentialParameters {
   readonly excludeList?: readonly CredentialDescriptor[] | undefined
   readonly extensions?: CborMap | undefined
   readonly options?: CtapOptions | undefined
-  readonly pinUvAuth?: PinUvAuth | undefined
+  /** Proves that the user was verified. */
+  readonly token?: PinUvAuthToken | undefined
   /** How a credential hides (section 12.1): 1 not at all, 2 unless it is named, 3 unless the user is verified. */
   readonly credProtect?: CredProtect | undefined
   /** 1: by the vendor's list of sites, 2: by the platform's (section 6.1). */
@@ -65,9 +66,9 @@ function extensions({ extensions: given, credProtect }: MakeCredentialParameters
 
 /** The request's map. */
 export function credentialRequest(parameters: MakeCredentialParameters): CborMap {
-  const { rp, user, pinUvAuth } = parameters
+  const { clientDataHash, rp, user, token } = parameters
   return presentEntries([
-    [0x01, parameters.clientDataHash],
+    [0x01, clientDataHash],
     [
       0x02,
       presentEntries([
@@ -95,8 +96,8 @@ export function credentialRequest(parameters: MakeCredentialParameters): CborMap
     [0x05, descriptors(parameters.excludeList)],
     [0x06, extensions(parameters)],
     [0x07, optionsMap(parameters.options)],
-    [0x08, pinUvAuth?.pinUvAuthParam],
-    [0x09, pinUvAuth?.pinUvAuthProtocol],
+    [0x08, token?.authenticate(clientDataHash)],
+    [0x09, token?.protocol],
     [0x0a, parameters.enterpriseAttestation],
   ])
 }

@@ -2,11 +2,10 @@
 // Sections 6.1.2 and 6.2.2 with getInfo's limits (section 6.4): a list that is longer than the key takes is asked about
 // in parts, without a touch ("pre-flight"), and the request itself then names the credential that the key has.
 
-import type { PinUvAuthToken } from '../authenticator.ts'
 import type { Channel } from '../ctaphid/channel.ts'
 import { CtapError, isCtapError } from '../errors.ts'
 import { encodedSize } from './command.ts'
-import type { CommandOptions, CredentialDescriptor } from './credentials.ts'
+import type { CommandOptions, CredentialDescriptor, PinUvAuthToken } from './credentials.ts'
 import {
   assertionRequest,
   type GetAssertionParameters,
@@ -23,7 +22,7 @@ import {
 
 type Limits = Pick<AuthenticatorInfo, 'maxMsgSize' | 'maxCredentialCountInList' | 'maxCredentialIdLength'>
 
-/** Instead of a client data hash, where no client data is signed. */
+/** Instead of a client data hash: what is signed without a touch is over nothing that a server asked for. */
 const nothing = new Uint8Array(32)
 /** Keys that say nothing without verification, or without a touch. */
 const untold = ['key_pin_required', 'key_touch_required', 'key_unsupported_option'] as const
@@ -52,41 +51,48 @@ function parts(list: List, limits: Limits, fits: (part: List) => boolean): List[
 async function firstKnown(
   channel: Channel,
   list: List,
-  parameters: Pick<GetAssertionParameters, 'rpId' | 'clientDataHash' | 'pinUvAuth'>,
+  { rpId, token }: Pick<GetAssertionParameters, 'rpId' | 'token'>,
   limits: Limits,
   options: CommandOptions,
 ): Promise<CredentialDescriptor | undefined> {
-  const question = { ...parameters, options: { up: false } }
+  const question = { rpId, token, clientDataHash: nothing, options: { up: false } }
   const request = (allowList: List): GetAssertionParameters => ({ ...question, allowList })
   const fits = (part: List) => encodedSize(assertionRequest(request(part))) <= limits.maxMsgSize
   const silent = { ...options, onKeepalive: undefined }
+  let isAnswered = false
+  let refusal: CtapError | undefined
   const ask = async (part: List): Promise<CredentialDescriptor | undefined> => {
     try {
       const { credentialId } = await getAssertion(channel, request(part), silent)
       return { id: credentialId }
     } catch (error) {
-      if (isCtapError(error, 'key_no_credentials')) return undefined
-      if (!isTooLong(error, part)) throw error
+      if (isCtapError(error, 'key_no_credentials')) {
+        isAnswered = true
+        return undefined
+      }
+      if (!isCtapError(error, 'key_request_too_large')) throw error
+      if (part.length === 1) {
+        refusal = error
+        return undefined
+      }
       const middle = Math.ceil(part.length / 2)
       return (await ask(part.slice(0, middle))) ?? (await ask(part.slice(middle)))
     }
   }
-  for (const part of parts(possible(list, limits), limits, fits)) {
+  // An id that leaves no room in a request is of another key: this one could never be asked for it.
+  const askable = possible(list, limits).filter(descriptor => fits([descriptor]))
+  for (const part of parts(askable, limits, fits)) {
     const known = await ask(part)
     if (known) return known
   }
+  // A key that takes other ids, but not this one, hasn't made it; one that takes none at all has told nothing.
+  if (refusal && !isAnswered) throw refusal
   return undefined
 }
 
 /** Not every key tells its limits: some only refuse a list (0x15, 0x39) that may pass in halves. */
 const isTooLong = (error: unknown, list: List): boolean =>
   isCtapError(error, 'key_request_too_large') && list.length > 1
-
-/** What is signed without a touch is over nothing that a server asked for, unless a PIN's proof is bound to that. */
-const questionOf = (
-  rpId: string,
-  { clientDataHash, pinUvAuth }: Pick<GetAssertionParameters, 'clientDataHash' | 'pinUvAuth'>,
-) => ({ rpId, clientDataHash: pinUvAuth ? clientDataHash : nothing, pinUvAuth })
 
 export interface CredentialQuery {
   readonly rpId: string
@@ -97,12 +103,10 @@ export interface CredentialQuery {
 /** Whether the key has one of these credentials; undefined where it does not tell without a touch. */
 export async function hasCredential(
   channel: Channel,
-  { rpId, credentials, token }: CredentialQuery,
+  { credentials, ...question }: CredentialQuery,
   limits: Limits,
   options: CommandOptions,
 ): Promise<boolean | undefined> {
-  const pinUvAuth = token && { pinUvAuthParam: token.authenticate(nothing), pinUvAuthProtocol: token.protocol }
-  const question = { rpId, clientDataHash: nothing, pinUvAuth }
   try {
     return (await firstKnown(channel, credentials, question, limits, options)) !== undefined
   } catch (error) {
@@ -135,7 +139,7 @@ export async function getAssertionAmong(
       if (!isTooLong(error, list)) throw error
     }
   }
-  const known = await firstKnown(channel, list, questionOf(parameters.rpId, parameters), limits, options)
+  const known = await firstKnown(channel, list, parameters, limits, options)
   if (!known) throw none()
   return getAssertion(channel, { ...parameters, allowList: [known] }, options)
 }
@@ -156,6 +160,7 @@ export async function makeCredentialUnless(
       if (!isTooLong(error, list)) throw error
     }
   }
-  const known = await firstKnown(channel, list, questionOf(parameters.rp.id, parameters), limits, options)
+  const question = { rpId: parameters.rp.id, token: parameters.token }
+  const known = await firstKnown(channel, list, question, limits, options)
   return makeCredential(channel, { ...parameters, excludeList: known ? [known] : [] }, options)
 }

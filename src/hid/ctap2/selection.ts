@@ -36,9 +36,9 @@ export async function select(channel: Channel, info: AuthenticatorInfo, options:
   }
   const takesPinOrToken = info.options.has('clientPin') || info.options.get('pinUvAuthToken') === true
   const protocol = takesPinOrToken ? preferredProtocol(info) : undefined
-  const pinUvAuth = protocol && { pinUvAuthParam: new Uint8Array(), pinUvAuthProtocol: protocol }
+  const token = protocol && { protocol, authenticate: () => new Uint8Array() }
   try {
-    await makeCredential(channel, { ...nobody, pinUvAuth }, options)
+    await makeCredential(channel, { ...nobody, token }, options)
   } catch (error) {
     if (!isCtapError(error, ...touched)) throw error
   }

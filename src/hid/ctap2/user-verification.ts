@@ -2,12 +2,12 @@
 // Section 6.5: which subcommands a key with these capabilities is sent, and what its refusals mean.
 
 import type { Random } from '../../lib/random.ts'
-import type { PinRetries, PinUvAuthToken, TokenRequest } from '../authenticator.ts'
+import type { PinRetries, TokenRequest } from '../authenticator.ts'
 import type { Channel } from '../ctaphid/channel.ts'
 import { CtapError, type CtapErrorDetails, isCtapError, type KeyErrorCode } from '../errors.ts'
 import { preferredProtocol } from './capabilities.ts'
 import { ClientPin } from './client-pin.ts'
-import type { CommandOptions } from './credentials.ts'
+import type { CommandOptions, PinUvAuthToken } from './credentials.ts'
 import type { AuthenticatorInfo } from './get-info.ts'
 import { isPossiblePin, minimumPinLength, paddedPin } from './pin.ts'
 import { permissionMask } from './pin-uv-auth/token.ts'

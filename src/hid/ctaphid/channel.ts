@@ -7,7 +7,7 @@ import { type CtapError, isCtapError } from '../errors.ts'
 import { broadcastChannel, capability, hidError } from './constants.ts'
 import { type CallOptions, Exchange } from './exchange.ts'
 import { type InitAnswer, initialise } from './initialise.ts'
-import { cancelled, Line, type LineOptions } from './line.ts'
+import { cancelled, either, Line, type LineOptions } from './line.ts'
 
 export type { CallOptions } from './exchange.ts'
 export { type ChannelTimings, defaultTimings } from './line.ts'
@@ -23,7 +23,7 @@ export interface Channel {
   readonly capabilities: number
   /**
    * Sends a message and gives the payload of the answer to it. One call at a time. After a failure the channel is
-   * brought in order by INIT before the next message.
+   * brought in order by INIT before the next message. A message that lost packets on its way is sent a second time.
    * @throws {CtapError} `key_cancelled`, `key_timeout`, `key_silent`, `key_unplugged`, `key_busy`, `key_protocol`,
    * `key_request_too_large`
    */
@@ -45,8 +45,14 @@ async function whileBusy<T>(line: Line, signal: AbortSignal | undefined, attempt
   }
 }
 
-const isUnknownChannel = (error: unknown): error is CtapError =>
-  isCtapError(error, 'key_protocol') && error.details.status === hidError.invalidChannel
+const isHidError = (error: unknown, ...statuses: number[]): error is CtapError =>
+  isCtapError(error, 'key_protocol') && statuses.some(status => status === error.details.status)
+
+/**
+ * Whether the key has told that a message did not reach it whole (sections 11.2.5.1 and 11.2.5.2), as happens when this
+ * program, or the machine, is slow: then it has done nothing about it, whatever the message was.
+ */
+const hasLostPackets = (error: unknown): boolean => isHidError(error, hidError.messageTimeout, hidError.invalidSequence)
 
 class OpenChannel implements Channel {
   private readonly line: Line
@@ -54,10 +60,12 @@ class OpenChannel implements Channel {
   /** Whether an answer may still come to a call that was given up: then INIT on the channel makes the key drop it. */
   private stale = false
   private calling = false
+  private readonly lifetime: AbortSignal | undefined
 
-  constructor(line: Line, answer: InitAnswer) {
+  constructor(line: Line, answer: InitAnswer, lifetime: AbortSignal | undefined) {
     this.line = line
     this.answer = answer
+    this.lifetime = lifetime
   }
 
   get id(): number {
@@ -76,16 +84,18 @@ class OpenChannel implements Channel {
     return this.answer.capabilities
   }
 
-  async call(kind: number, payload: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
+  async call(kind: number, payload: Uint8Array, given: CallOptions = {}): Promise<Uint8Array> {
     if (this.calling) throw new Error('one call at a time on a CTAPHID channel')
     this.calling = true
+    const signal = this.lifetime ? either(given.signal, this.lifetime) : given.signal
+    const options = { ...given, signal }
     try {
-      return await whileBusy(this.line, options.signal, () => this.attempt(kind, payload, options))
+      return await whileBusy(this.line, signal, () => this.attempt(kind, payload, options))
     } catch (error) {
-      if (!isUnknownChannel(error)) throw error
-      // A key that has lost count of its channels, and has not taken the message.
-      await this.obtainChannel(options.signal)
-      return await whileBusy(this.line, options.signal, () => this.attempt(kind, payload, options))
+      // A key that has lost count of its channels has not taken the message either.
+      if (isHidError(error, hidError.invalidChannel)) await this.obtainChannel(signal)
+      else if (!hasLostPackets(error)) throw error
+      return await whileBusy(this.line, signal, () => this.attempt(kind, payload, options))
     } finally {
       this.calling = false
     }
@@ -100,7 +110,7 @@ class OpenChannel implements Channel {
     if (options.signal?.aborted) throw cancelled(options.signal)
     if (this.stale) await initialise(this.line, this.id, options.signal)
     this.stale = true
-    await this.line.send(this.id, kind, payload)
+    await this.line.send(this.id, kind, payload, { signal: options.signal })
     const answer = await new Exchange(this.line, this.id, kind, options).answer()
     this.stale = false
     if ('failure' in answer) throw answer.failure
@@ -109,17 +119,22 @@ class OpenChannel implements Channel {
 }
 
 /**
- * Asks the device for a channel (section 11.2.9.1.3).
+ * Asks the device for a channel (section 11.2.9.1.3). Aborting `signal` ends the asking, and
+ * aborting `lifetime` every call on the channel, too.
  * @throws {CtapError} `key_silent` when nothing answers within the timings' silence, `key_busy`, `key_cancelled`,
  * `key_unplugged`.
  */
 export async function openChannel(
   device: HidDevice,
-  { signal, ...options }: LineOptions & { readonly signal?: AbortSignal | undefined },
+  {
+    signal,
+    lifetime,
+    ...options
+  }: LineOptions & { readonly signal?: AbortSignal | undefined; readonly lifetime?: AbortSignal | undefined },
 ): Promise<Channel> {
   const line = new Line(device, options)
   const answer = await whileBusy(line, signal, () => initialise(line, broadcastChannel, signal))
-  return new OpenChannel(line, answer)
+  return new OpenChannel(line, answer, lifetime)
 }
 
 /** Whether the key speaks CTAP2 (section 11.2.9.1.3, CAPABILITY_CBOR). */

@@ -1,4 +1,4 @@
-import { CtapError } from '../errors.ts'
+import { CtapError, isCtapError } from '../errors.ts'
 import { command } from './constants.ts'
 import { isOfChannel, MessageAssembler } from './framing.ts'
 import { cancelled, hidFailure, type Line } from './line.ts'
@@ -48,7 +48,7 @@ export class Exchange {
       let reading: Promise<Uint8Array | undefined> | undefined
       for (;;) {
         reading ??= this.line.read(await this.timeLeft())
-        const outcome = await Promise.race(this.givenUp ? [reading] : [reading, abort.aborted])
+        const outcome = await (this.givenUp ? reading : abort.orElse(reading))
         if (outcome instanceof CtapError) {
           await this.giveUp(outcome)
           continue
@@ -65,7 +65,11 @@ export class Exchange {
   private async giveUp(reason: CtapError): Promise<void> {
     this.givenUp = { reason, until: this.line.clock.now() + this.line.timings.cancel }
     // Section 11.2.9.1.5: CANCEL has no answer of its own; it makes the key answer the pending CBOR with 0x2D.
-    if (this.kind === command.cbor) await this.line.send(this.channel, command.cancel, new Uint8Array())
+    if (this.kind !== command.cbor) return
+    const patience = this.line.timings.cancel
+    await this.line.send(this.channel, command.cancel, new Uint8Array(), { patience }).catch(error => {
+      throw isCtapError(error, 'key_silent') ? reason : error
+    })
   }
 
   /** Milliseconds, at least 1, until something is to be done about silence. Throws when it is time. */
@@ -102,13 +106,25 @@ export class Exchange {
   }
 }
 
-/** A promise of the error that `signal`'s abortion means, and a way not to listen any more. */
-function abortion(signal: AbortSignal | undefined): { aborted: Promise<CtapError>; forget(): void } {
-  let listener = () => {}
-  const aborted = new Promise<CtapError>(resolve => {
-    listener = () => signal && resolve(cancelled(signal))
-  })
-  if (signal?.aborted) listener()
-  else signal?.addEventListener('abort', listener, { once: true })
-  return { aborted, forget: () => signal?.removeEventListener('abort', listener) }
+interface Abortion {
+  /** What `promise` gives, or the error that the abortion means, when that comes first. */
+  orElse<T>(promise: Promise<T>): Promise<T | CtapError>
+  /** Listens no more. */
+  forget(): void
+}
+
+/** One listener for a whole wait: a race for each report would leave its traces on the signal until the end. */
+function abortion(signal: AbortSignal | undefined): Abortion {
+  let tell: ((error: CtapError) => void) | undefined
+  const listener = () => signal && tell?.(cancelled(signal))
+  signal?.addEventListener('abort', listener, { once: true })
+  return {
+    orElse: promise =>
+      new Promise((resolve, reject) => {
+        tell = resolve
+        if (signal?.aborted) listener()
+        promise.then(resolve, reject)
+      }),
+    forget: () => signal?.removeEventListener('abort', listener),
+  }
 }

@@ -25,7 +25,7 @@ export async function initialise(line: Line, channel: number, signal: AbortSigna
   if (signal?.aborted) throw cancelled(signal)
   const nonce = line.random.bytes(nonceLength)
   const deadline = line.clock.now() + line.timings.silence
-  await line.send(channel, command.init, nonce)
+  await line.send(channel, command.init, nonce, { signal })
   for (let left = line.timings.silence; left > 0; left = deadline - line.clock.now()) {
     if (signal?.aborted) throw cancelled(signal)
     const frame = await line.read(left)

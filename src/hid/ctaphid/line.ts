@@ -54,21 +54,38 @@ export class Line {
     this.timings = timings
   }
 
-  /** Sends a message. @throws {CtapError} `key_silent` when the device does not take it, `key_unplugged` */
-  async send(channel: number, kind: number, payload: Uint8Array): Promise<void> {
+  /**
+   * Sends a message, within `patience` milliseconds; the timings' `silence` when left out. What has begun to be sent
+   * is sent, unless the device takes no more: aborting leaves it the timings' `cancel`.
+   * @throws {CtapError} `key_silent` when the device does not take it, `key_cancelled`, `key_unplugged`
+   */
+  async send(
+    channel: number,
+    kind: number,
+    payload: Uint8Array,
+    { signal, patience = this.timings.silence }: { signal?: AbortSignal | undefined; patience?: number } = {},
+  ): Promise<void> {
     const frames = framesOf(channel, { command: kind, payload })
     const sent = new AbortController()
-    const stuck = this.clock.sleep(this.timings.silence, sent.signal).then(
-      () => {
-        throw new CtapError('key_silent', 'the security key does not take what it is sent')
-      },
-      () => undefined,
-    )
+    const stuck = this.tooLong(patience, signal, sent.signal)
     try {
       await Promise.race([this.write(frames), stuck])
     } finally {
       sent.abort()
     }
+  }
+
+  /** Fails when a message has not been sent in time; resolves some time after it has. */
+  private async tooLong(patience: number, signal: AbortSignal | undefined, sent: AbortSignal): Promise<void> {
+    const passes = (milliseconds: number, until: AbortSignal) =>
+      this.clock.sleep(milliseconds, until).then(
+        () => true,
+        () => false,
+      )
+    if (await passes(patience, either(signal, sent))) {
+      throw new CtapError('key_silent', 'the security key does not take what it is sent')
+    }
+    if (signal?.aborted && (await passes(this.timings.cancel, sent))) throw cancelled(signal)
   }
 
   /** The next report, of whatever channel, or undefined when none came within `milliseconds` or 100 ms. */
@@ -86,6 +103,10 @@ export class Line {
     for (const frame of frames) await this.device.write(frame)
   }
 }
+
+/** Aborts when one of the two does. */
+export const either = (one: AbortSignal | undefined, other: AbortSignal): AbortSignal =>
+  one ? AbortSignal.any([one, other]) : other
 
 export const cancelled = (signal: AbortSignal): CtapError =>
   new CtapError('key_cancelled', 'cancelled', {}, { cause: signal.reason })

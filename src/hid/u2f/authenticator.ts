@@ -2,15 +2,15 @@
 // Section 7: a key that speaks U2F (CTAP1) alone, used as if it spoke CTAP2.
 
 import type { Clock } from '../../lib/clock.ts'
-import type { Authenticator, CeremonyOptions, PinRetries, PinUvAuthToken } from '../authenticator.ts'
-import type { CredentialDescriptor } from '../ctap2/credentials.ts'
+import type { Authenticator, CeremonyOptions, PinRetries } from '../authenticator.ts'
+import type { CredentialDescriptor, PinUvAuthToken } from '../ctap2/credentials.ts'
 import type { GetAssertionParameters, GetAssertionResult } from '../ctap2/get-assertion.ts'
 import type { AuthenticatorInfo } from '../ctap2/get-info.ts'
 import type { MakeCredentialParameters, MakeCredentialResult } from '../ctap2/make-credential.ts'
 import { type CallOptions, type Channel, canWink } from '../ctaphid/channel.ts'
 import { ping, wink } from '../ctaphid/commands.ts'
 import type { HidDevice } from '../device.ts'
-import { CtapError } from '../errors.ts'
+import { CtapError, isCtapError } from '../errors.ts'
 import { type CommandApdu, callU2f, type ResponseApdu } from './apdu.ts'
 import { applicationOf, assertionFrom, credentialFrom, es256 } from './credential.ts'
 import {
@@ -91,7 +91,7 @@ export class U2fAuthenticator implements Authenticator {
     const time = new CeremonyTime(this.clock, options)
     const application = applicationOf(rp.id)
     if (await this.known(excludeList, application, time)) {
-      await this.untilTouched(registrationRequest(dummy), time, options)
+      await this.touched(time, options)
       throw new CtapError('key_excluded', 'the security key has one of these credentials already')
     }
     const data = await this.register({ challenge: clientDataHash, application }, time, options)
@@ -189,6 +189,15 @@ export class U2fAuthenticator implements Authenticator {
     return accepted(await this.untilTouched(registrationRequest(parameters), time, options))
   }
 
+  /** Waits for a touch. Touched, a key that knows the dummy for what it is may refuse it, even by ERROR. */
+  private async touched(time: CeremonyTime, options: CeremonyOptions): Promise<void> {
+    try {
+      await this.untilTouched(registrationRequest(dummy), time, options)
+    } catch (error) {
+      if (!isCtapError(error, 'key_protocol') || error.details.status === undefined) throw error
+    }
+  }
+
   private untilTouched(apdu: CommandApdu, time: CeremonyTime, options: CeremonyOptions): Promise<ResponseApdu> {
     return time.untilTouched(callOptions => this.ask(apdu, callOptions), options.onTouchNeeded)
   }
@@ -201,9 +210,9 @@ export class U2fAuthenticator implements Authenticator {
 const unsupported = (what: string) =>
   new CtapError('key_unsupported_option', `a security key that speaks U2F alone cannot ${what}`)
 
-function refuseWhatU2fLacks({ options, pinUvAuth }: Pick<MakeCredentialParameters, 'options' | 'pinUvAuth'>): void {
+function refuseWhatU2fLacks({ options, token }: Pick<MakeCredentialParameters, 'options' | 'token'>): void {
   if (options?.rk) throw unsupported('keep a credential that is found without its id')
-  if (options?.uv || pinUvAuth) throw unsupported('verify its user')
+  if (options?.uv || token) throw unsupported('verify its user')
 }
 
 function accepted({ status, data }: ResponseApdu): Uint8Array {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync } from 'node:crypto'
 import { toBase64url } from '../../lib/base64url.ts'
 import { concatBytes, utf8 } from '../../lib/bytes.ts'
 import type { Random } from '../../lib/random.ts'
@@ -32,7 +32,7 @@ export function createSecretKeys(masterKey: Uint8Array, random: Random): SecretK
     derived.set(purpose, fresh)
     return fresh
   }
-  const hash = (purpose: KeyPurpose, ...parts: readonly string[]): Buffer => {
+  const keyedHash = (purpose: KeyPurpose, ...parts: readonly string[]): Buffer => {
     const mac = createHmac('sha256', key(purpose))
     for (const part of parts) {
       const bytes = utf8(part)
@@ -54,8 +54,8 @@ export function createSecretKeys(masterKey: Uint8Array, random: Random): SecretK
         .setAuthTag(tag)
       return concatBytes(decipher.update(sealed.subarray(nonceLength, sealed.length - tagLength)), decipher.final())
     },
-    hash,
-    hashText: (purpose, ...parts) => hash(purpose, ...parts).toString('base64url'),
+    hash: keyedHash,
+    hashText: (purpose, ...parts) => keyedHash(purpose, ...parts).toString('base64url'),
   }
 }
 
@@ -66,4 +66,4 @@ export const newId = (random: Random): string => toBase64url(random.bytes(16))
 export const newSecret = (random: Random): string => toBase64url(random.bytes(32))
 
 /** SHA-256 of a 256-bit secret, base64url: enough for what can't be guessed, and made without leaving the thread. */
-export const hashSecret = (secret: string): string => createHash('sha256').update(secret).digest('base64url')
+export const hashSecret = (secret: string): string => hash('sha256', secret, 'base64url')

@@ -111,9 +111,11 @@ export function createStepUps(domain: Domain): StepUps {
     if (challenge?.account_id !== member.account.id) throw new Refusal('challenge_expired')
     const closed = whyClosed(challenge, member)
     if (closed) throw new Refusal(isSigned ? `webauthn_challenge_${closed}` : 'challenge_expired')
-    // Whether there is a password the account itself tells; the others are looked up.
+    // Whether there is a password the account itself tells, and whether there is a key its verifier finds out when it
+    // reads the keys; the others are looked up.
     const isPassword = method === 'password' && member.account.password_hash !== null
-    const bound = isPassword ? [] : await boundMethods(store.read, domain.outbox, member.account)
+    const isKnown = isPassword || method === 'webauthn'
+    const bound = isKnown ? [] : await boundMethods(store.read, domain.outbox, member.account)
     return {
       subject: {
         purpose: 'step_up',
@@ -123,7 +125,7 @@ export function createStepUps(domain: Domain): StepUps {
         source: null,
         webauthnChallenge: challenge.webauthn_challenge,
       },
-      allowed: isPassword ? ['password'] : bound.map(choice => choice.method),
+      allowed: isKnown ? [method] : bound.map(choice => choice.method),
     }
   }
 

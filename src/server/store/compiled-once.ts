@@ -36,13 +36,16 @@ export function compiledOnce<A extends readonly unknown[], R>(
 ): (db: Handle, ...values: A) => Promise<QueryResult<R>> {
   const compiled = new WeakMap<object, CompiledQuery<R>>()
   return async (db, ...values) => {
-    const { adapter } = db.getExecutor()
+    const executor = db.getExecutor()
+    const { adapter } = executor
     let query = compiled.get(adapter)
     if (!query) {
       query = build(db, ...(values.map(placeholderFor) as unknown as A)).compile()
       compiled.set(adapter, query)
     }
     const parameters = query.parameters.map(value => (value instanceof Placeholder ? argumentOf(values, value) : value))
-    return db.executeQuery<R>({ ...query, parameters })
+    const ready = { ...query, parameters }
+    // Kysely's own way round does nothing more where there are no plugins, and takes a dozen turns of promises for it.
+    return executor.provideConnection(connection => connection.executeQuery<R>(ready))
   }
 }

@@ -28,17 +28,17 @@ const mostInGroup = 64
 /** How long a body may hold the group up. As long as SQLite waits for another process. */
 const patience = 5_000
 
-/** What the queries of one body run on, until it has ended. */
+/** What the queries of one body run on, until it has ended, or SQLite has rolled everything back by itself. */
 class BodyConnection implements ConnectionProvider {
-  readonly #connection: DatabaseConnection
+  readonly #connection: GroupConnection
   #hasEnded = false
 
-  constructor(connection: DatabaseConnection) {
+  constructor(connection: GroupConnection) {
     this.#connection = connection
   }
 
   async provideConnection<T>(consumer: (connection: DatabaseConnection) => Promise<T>): Promise<T> {
-    if (this.#hasEnded) throw new Error('the transaction has ended')
+    if (this.#hasEnded || !this.#connection.isInTransaction) throw new Error('the transaction has ended')
     return consumer(this.#connection)
   }
 
@@ -59,6 +59,15 @@ async function withPatience<T>(work: Promise<T>): Promise<T> {
     return await Promise.race([work, tooLong])
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** Ends what is open. Where even that fails, BEGIN fails until it is done, and whoever comes next tries again. */
+function rollBack(connection: GroupConnection): void {
+  try {
+    if (connection.isInTransaction) connection.run('rollback')
+  } catch {
+    // Why the group failed, each of it has been told.
   }
 }
 
@@ -110,7 +119,7 @@ export class GroupCommit<Q> {
     } catch (error) {
       for (const { reject } of group) reject(error)
       if (!connection) this.#waiting = []
-      else if (connection.isInTransaction) connection.run('rollback')
+      else rollBack(connection)
     } finally {
       if (connection) this.#turns.pass()
       this.#isScheduled = false
@@ -137,7 +146,8 @@ export class GroupCommit<Q> {
       return () => resolve(value)
     } catch (error) {
       own.end()
-      // When SQLite has rolled everything back by itself, on a full disk for one, this throws: then all have failed.
+      // SQLite has rolled everything back by itself, on a full disk for one: all have failed, and for this.
+      if (!connection.isInTransaction) throw error
       connection.run('rollback to body')
       connection.run('release body')
       return () => reject(error)

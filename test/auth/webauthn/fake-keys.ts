@@ -100,6 +100,11 @@ export class FakeKey implements Authenticator {
     this.end?.(new CtapError('key_unplugged', 'gone', { device: this.name }))
   }
 
+  /** What a key does that nobody touches: it says so with `code` and its status. */
+  giveUp(code: KeyErrorCode = 'key_timeout', details: { readonly status?: number } = { status: 0x2f }): void {
+    this.end?.(new CtapError(code, 'not touched', details))
+  }
+
   /** Waits until it blinks. */
   blinks(): Promise<boolean> {
     return until(`${this.name} to blink`, () => this.isBlinking || undefined)
@@ -234,7 +239,7 @@ export class FakeUsb implements AuthenticatorSource {
 
   plugInUnusable(path: string, error: CtapError): void {
     this.plugged.set(path, error)
-    this.arrivals?.onUnusable(error)
+    this.arrivals?.onUnusable(error, error.details.device ?? '')
   }
 
   /** A key that the system shows, and that takes its time to open: `open` opens it. */
@@ -257,7 +262,7 @@ export class FakeUsb implements AuthenticatorSource {
     this.arrivals = arrivals
     for (const each of this.plugged.values()) {
       if (each instanceof FakeKey) arrivals.onKey(each)
-      else if (each.code !== 'key_busy') arrivals.onUnusable(each)
+      else if (each.code !== 'key_busy') arrivals.onUnusable(each, each.details.device ?? '')
     }
     if (!signal.aborted) await new Promise(resolve => signal.addEventListener('abort', resolve))
     this.log.push('watch ends')

@@ -219,6 +219,13 @@ describe('a key that is pulled out while it blinks', () => {
     await until('the word', () => tools.interaction.log.includes('passed over first: key_unplugged') || undefined)
     second.touch()
     await made
+    // Nothing is said twice where each line stays.
+    expect(tools.interaction.log.filter(line => line.startsWith('key waits:'))).toEqual([
+      'key waits: plug_in',
+      'key waits: touch first',
+      'key waits: touch',
+      'key waits: touch second',
+    ])
   })
 
   it('is waited for no longer than the ceremony may take', async () => {

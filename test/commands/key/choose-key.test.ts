@@ -104,6 +104,34 @@ describe('which key is meant', () => {
     expect([tally.seen.stopped, isOpen()]).toEqual([true, false])
   })
 
+  it('the touched one, though another has given up meanwhile; that one blinks again', async () => {
+    const [tiger, tally] = [blinkingKey('tiger'), blinkingKey('tally')]
+    const { context } = await sitDown(tiger.key, tally.key)
+    let later = 0
+    const clock = { now: () => Date.UTC(2026, 10, 22) + later, sleep: context.clock.sleep }
+    const used = withKey({ ...context, clock }, undefined, name)
+    await nextTurn()
+    tiger.seen.blinks = false
+    later = 30_000
+    tiger.fail(new CtapError('key_timeout', 'not touched', { status: 0x2f }))
+    await nextTurn()
+    expect([tiger.seen.blinks, tally.seen.stopped]).toEqual([true, false])
+    tiger.touch()
+    expect(await used).toBe('tiger')
+  })
+
+  it('none, when all have given up and the person’s time is over', async () => {
+    const [tiger, tally] = [blinkingKey('tiger'), blinkingKey('tally')]
+    const { context } = await sitDown(tiger.key, tally.key)
+    let later = 0
+    const clock = { now: () => Date.UTC(2026, 10, 22) + later, sleep: context.clock.sleep }
+    const used = withKey({ ...context, clock }, undefined, name)
+    await nextTurn()
+    later = 120_000
+    for (const { fail } of [tiger, tally]) fail(new CtapError('key_timeout', 'not touched', { status: 0x2f }))
+    await expect(used).rejects.toMatchObject({ code: 'key_timeout' })
+  })
+
   it('none on Ctrl-C: all stop blinking', async () => {
     const [tiger, tally] = [blinkingKey('tiger'), blinkingKey('tally')]
     const { context, interaction } = await sitDown(tiger.key, tally.key)

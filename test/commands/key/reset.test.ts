@@ -122,6 +122,14 @@ describe('hufu key reset', () => {
     })
   })
 
+  it('says of any key that knows no reset that it cannot be erased', async () => {
+    const unknown = () => Promise.reject(new CtapError('key_unsupported', 'CTAP1_ERR_INVALID_COMMAND'))
+    const { key } = erasableKey({ path: 'udp:localhost:8111', reset: unknown })
+    await expect(reset((await sitDown([portOf(key)])).context, confirmed)).rejects.toMatchObject({
+      code: 'key_reset_unsupported',
+    })
+  })
+
   it.each([
     [undefined, { code: 'input_required', options: ['--confirm reset'] }],
     ['Reset', { code: 'confirmation_wrong', values: { word: 'reset' } }],

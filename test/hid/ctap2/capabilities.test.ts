@@ -8,7 +8,7 @@ import { mapOf, refusal } from '../../support/scripted-channel.ts'
 
 const made = mapOf([1, 'none'], [2, new Uint8Array(37)], [3, mapOf()])
 const signed = mapOf([1, mapOf(['id', Uint8Array.of(7)])], [2, new Uint8Array(37)], [3, new Uint8Array(70)])
-const pinUvAuth = { pinUvAuthParam: new Uint8Array(16), pinUvAuthProtocol: 1 }
+const token = { protocol: 1, authenticate: () => new Uint8Array(16) } as const
 
 const keyOf = (options: readonly (readonly [string, boolean])[], extensions: string[] = []) => {
   const info = mapOf([1, ['FIDO_2_1']], [2, extensions], [3, new Uint8Array(16)], [4, mapOf(...options)])
@@ -52,8 +52,8 @@ describe('options', () => {
   })
 
   test('uv gives way to a token', async () => {
-    expect((await sentFor({ options: { uv: true }, pinUvAuth }, [['uv', true]])).has(7)).toBe(false)
-    expect(await assertionSentFor({ uv: true }, { pinUvAuth })).toBe(undefined)
+    expect((await sentFor({ options: { uv: true }, token }, [['uv', true]])).has(7)).toBe(false)
+    expect(await assertionSentFor({ uv: true }, { token })).toBe(undefined)
   })
 
   test.each([

@@ -66,7 +66,7 @@ describe('makeCredential', () => {
       excludeList: [{ id: Uint8Array.of(7), transports: ['usb'] }],
       extensions: new Map([['credProtect', 2]]),
       options: { up: true, uv: false, rk: true },
-      pinUvAuth: { pinUvAuthParam: Uint8Array.of(5), pinUvAuthProtocol: 1 },
+      token: { protocol: 1, authenticate: () => Uint8Array.of(5) },
     })
     const rp = '02a262696463612e62646e616d65614e'
     const user = '03a362696441096'.concat('46e616d65616e6b646973706c61794e616d656144')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { CborMap } from '../../../src/lib/cbor.ts'
+import { type CborMap, encodeCbor } from '../../../src/lib/cbor.ts'
 import { clientDataHash, registration, sha256 } from '../../support/ceremony.ts'
 import { scriptedAuthenticator } from '../../support/ctap2-authenticator.ts'
 import { type Ctap2Answer, mapOf, refusal } from '../../support/scripted-channel.ts'
@@ -58,9 +58,33 @@ describe('whether a key has a credential', () => {
       return Uint8Array.of(1, 2, 3)
     }
     await key.hasCredential({ rpId, credentials: [own], token: { protocol: 2, authenticate } })
-    expect(asked).toEqual([new Uint8Array(32)])
+    expect(new Set(asked.map(String))).toEqual(new Set([String(new Uint8Array(32))]))
     const [{ parameters } = { parameters: mapOf() }] = channel.requests
     expect([parameters.get(6), parameters.get(7)]).toEqual([Uint8Array.of(1, 2, 3), 2])
+  })
+
+  test('is asked so before a ceremony with a token, too: only what is touched signs what a server wants', async () => {
+    const { key, channel } = await keyWith({ members: [[7, 1]] })
+    const token = { protocol: 2, authenticate: (message: Uint8Array) => sha256(`proof of ${message.join()}`) } as const
+    await key.getAssertion({ rpId, clientDataHash, allowList: [...strangers.slice(0, 1), own], token })
+    await key.makeCredential({ ...registration(), excludeList: [...strangers.slice(0, 1), own], token })
+    const questions = channel.requests.filter(({ parameters }) => parameters.get(5) instanceof Map)
+    const silent = questions.filter(({ command }) => command === 2)
+    expect(silent.length).toBe(4)
+    for (const { parameters } of silent) {
+      const nothing = new Uint8Array(32)
+      expect([parameters.get(2), parameters.get(6), parameters.get(7)]).toEqual([
+        nothing,
+        token.authenticate(nothing),
+        2,
+      ])
+    }
+    const [signed, created] = channel.requests.filter(request => !silent.includes(request))
+    expect([signed?.parameters.get(2), signed?.parameters.get(6)]).toEqual([
+      clientDataHash,
+      token.authenticate(clientDataHash),
+    ])
+    expect(created?.parameters.get(8)).toEqual(token.authenticate(clientDataHash))
   })
 
   test('is asked in parts', async () => {
@@ -74,6 +98,12 @@ describe('whether a key has a credential', () => {
     expect(await key.hasCredential({ rpId, credentials: [own] })).toBe(false)
     expect(await key.hasCredential({ rpId, credentials: [] })).toBe(false)
     expect(channel.sent).toEqual([])
+  })
+
+  test('nor is it then asked to sign with whatever else it keeps for the site', async () => {
+    const { key, channel } = await keyWith({ members: [[8, 31]] })
+    const refused = await refusal(key.getAssertion({ rpId, clientDataHash, allowList: [own] }))
+    expect([refused.code, channel.sent]).toEqual(['key_no_credentials', []])
   })
 
   test.each([0x36, 0x3b, 0x2b, 0x2c])('can’t be told by a key that answers 0x%s', async status => {
@@ -121,7 +151,18 @@ describe.each([0x15, 0x39])('a key that tells no limits, but refuses long lists 
     expect((await refusal(key.getAssertion({ rpId, clientDataHash, allowList: strangers }))).code).toBe(
       'key_request_too_large',
     )
-    expect(channel.requests.length).toBeLessThan(10)
+    expect(channel.requests.length).toBeLessThanOrEqual(1 + 2 * strangers.length)
+  })
+
+  test('and ids of other keys, longer than its own, still finds its own among them', async () => {
+    const long = [{ id: new Uint8Array(200) }, { id: new Uint8Array(201) }]
+    const refuseLong = (parameters: CborMap) =>
+      idsOf(parameters).some(({ length }) => length > 64) ? status : undefined
+    const { key } = await keyWith({ refuse: refuseLong })
+    const allowList = [...long, own]
+    expect((await key.getAssertion({ rpId, clientDataHash, allowList })).credentialId).toEqual(own.id)
+    expect(await key.hasCredential({ rpId, credentials: allowList })).toBe(true)
+    expect(await key.hasCredential({ rpId, credentials: [...long, ...strangers] })).toBe(false)
   })
 
   test('is asked to make a credential with what it has of an exclude list', async () => {
@@ -146,6 +187,39 @@ describe.each([0x15, 0x39])('a key that tells no limits, but refuses long lists 
     expect((await refusal(key.makeCredential(request))).code).toBe('key_excluded')
     expect(excluded).toEqual([10, 1])
   })
+})
+
+describe('an id that alone makes a request longer than the key takes, another key has made', () => {
+  const long = { id: new Uint8Array(1000) }
+
+  test('the key signs with its own', async () => {
+    const { key } = await keyWith()
+    const allowList = [long, own]
+    expect((await key.getAssertion({ rpId, clientDataHash, allowList })).credentialId).toEqual(own.id)
+    expect(await key.hasCredential({ rpId, credentials: allowList })).toBe(true)
+  })
+
+  test('the key has none of these', async () => {
+    const { key } = await keyWith()
+    expect(await key.hasCredential({ rpId, credentials: [long] })).toBe(false)
+    const refused = await refusal(key.getAssertion({ rpId, clientDataHash, allowList: [long] }))
+    expect(refused.code).toBe('key_no_credentials')
+  })
+
+  test('the key makes a credential', async () => {
+    const { key, channel } = await keyWith()
+    await key.makeCredential({ ...registration(), excludeList: [long] })
+    expect(channel.requests.map(({ command, parameters }) => [command, parameters.has(5)])).toEqual([[1, false]])
+  })
+})
+
+test('a list longer than a message carries is asked about in parts, though the key would take it', async () => {
+  const { key, channel } = await keyWith({ members: [[5, 65_536]] })
+  const allowList = [...Array.from({ length: 200 }, (_, index) => ({ id: sha256(`stranger ${index}`) })), own]
+  expect((await key.getAssertion({ rpId, clientDataHash, allowList })).credentialId).toEqual(own.id)
+  const lengths = channel.requests.map(({ parameters }) => 1 + encodeCbor(parameters).length)
+  expect(lengths.length).toBe(3)
+  expect(Math.max(...lengths)).toBeLessThanOrEqual(7609)
 })
 
 test('limits of zero are none', async () => {

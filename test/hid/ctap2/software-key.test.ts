@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Authenticator, PinUvAuthToken } from '../../../src/hid/authenticator.ts'
+import type { Authenticator } from '../../../src/hid/authenticator.ts'
 import { openAuthenticator } from '../../../src/hid/open-authenticator.ts'
 import {
   type AuthenticatorOptions,
@@ -34,9 +34,6 @@ function plugIn(options: Options = {}) {
 }
 
 const ceremony = { permissions: ['mc', 'ga'], rpId } as const
-const proofBy = (token: PinUvAuthToken) => ({
-  pinUvAuth: { pinUvAuthParam: token.authenticate(clientDataHash), pinUvAuthProtocol: token.protocol },
-})
 /** The credential's id, whatever extensions follow it. */
 const idIn = ({ authData }: { authData: Uint8Array }) => {
   const length = new DataView(authData.buffer, authData.byteOffset).getUint16(53)
@@ -53,11 +50,11 @@ describe.each<[string, Options]>([
     const key = await plugIn(options).open()
     await key.setPin('虎符 tally')
     const token = await key.verifyUser({ ...ceremony, pin: '虎符 tally' })
-    const made = credentialOf(await key.makeCredential({ ...registration(), ...proofBy(token) }))
+    const made = credentialOf(await key.makeCredential({ ...registration(), token }))
     expect(made.flags & verified).toBe(verified)
     const again = await key.verifyUser({ pin: '虎符 tally', permissions: ['ga'], rpId })
     const allowList = [{ id: made.credentialId }]
-    const assertion = await key.getAssertion({ rpId, clientDataHash, allowList, ...proofBy(again) })
+    const assertion = await key.getAssertion({ rpId, clientDataHash, allowList, token: again })
     expect(parseHeader(assertion.authData).flags & verified).toBe(verified)
     expect(isSigned(made.publicKey, assertion, clientDataHash)).toBe(true)
   })
@@ -69,7 +66,7 @@ describe.each<[string, Options]>([
     const withPin = plugIn({ ...options, pin: '1234' })
     const key = await withPin.open()
     const token = await key.verifyUser({ ...ceremony, pin: '1234' })
-    await key.makeCredential({ ...registration(), ...proofBy(token) })
+    await key.makeCredential({ ...registration(), token })
     expect(withPin.device.received).toEqual({ init: 1, cbor: 4 })
   })
 
@@ -120,7 +117,7 @@ describe.each<[string, Options]>([
     const key = await plugIn({ ...options, pin: '1234' }).open()
     const token = await key.verifyUser({ ...ceremony, pin: '1234' })
     await key.changePin('1234', '5678')
-    const request = { ...registration(), ...proofBy(token) }
+    const request = { ...registration(), token }
     expect((await refusal(key.makeCredential(request))).code).toBe('key_pin_auth_invalid')
   })
 
@@ -155,7 +152,7 @@ describe('a key that always verifies', () => {
     const key = await plugIn({ alwaysUv: true, pin: '1234' }).open()
     expect((await refusal(key.makeCredential(registration()))).code).toBe('key_pin_required')
     const token = await key.verifyUser({ ...ceremony, pin: '1234' })
-    const { credentialId } = credentialOf(await key.makeCredential({ ...registration(), ...proofBy(token) }))
+    const { credentialId } = credentialOf(await key.makeCredential({ ...registration(), token }))
     const allowList = [{ id: credentialId }]
     expect(await key.hasCredential({ rpId, credentials: allowList })).toBe(true)
     expect((await refusal(key.getAssertion({ rpId, clientDataHash, allowList }))).code).toBe('key_pin_required')
@@ -167,7 +164,7 @@ describe('a key with a reader', () => {
     const { open, device } = plugIn({ userVerification: 'fingerprint' })
     const key = await open()
     const token = await key.verifyUser(ceremony)
-    const made = credentialOf(await key.makeCredential({ ...registration(), ...proofBy(token) }))
+    const made = credentialOf(await key.makeCredential({ ...registration(), token }))
     expect(made.flags & verified).toBe(verified)
     expect(device.received).toEqual({ init: 1, cbor: 4 })
   })
@@ -224,7 +221,7 @@ describe('credentials that hide', () => {
   test('show themselves to a token alone', async () => {
     const key = await plugIn({ pin: '1234' }).open()
     const token = await key.verifyUser({ ...ceremony, pin: '1234' })
-    const request = { ...registration(), credProtect: 3 as const, ...proofBy(token) }
+    const request = { ...registration(), credProtect: 3 as const, token }
     const credentials = [{ id: sha256('stranger') }, { id: idIn(await key.makeCredential(request)) }]
     expect(await key.hasCredential({ rpId, credentials })).toBe(false)
     const verifiedToken = await key.verifyUser({ pin: '1234', permissions: ['ga'], rpId })
@@ -235,9 +232,9 @@ describe('credentials that hide', () => {
     const strangers = Array.from({ length: 40 }, (_, index) => ({ id: sha256(String(index)) }))
     const key = await plugIn({ pin: '1234' }).open()
     const token = () => key.verifyUser({ ...ceremony, pin: '1234' })
-    const first = { ...registration(), credProtect: 3 as const, ...proofBy(await token()) }
+    const first = { ...registration(), credProtect: 3 as const, token: await token() }
     const excludeList = [...strangers, { id: idIn(await key.makeCredential(first)) }]
-    const request = { ...registration('bob'), excludeList, ...proofBy(await token()) }
+    const request = { ...registration('bob'), excludeList, token: await token() }
     expect((await refusal(key.makeCredential(request))).code).toBe('key_excluded')
   })
 })
@@ -248,11 +245,11 @@ test('of several credentials each signs in turn', async () => {
   const names = ['alice', 'bob', 'eve']
   for (const name of names) {
     const token = await key.verifyUser({ ...ceremony, pin: '1234' })
-    await key.makeCredential({ ...registration(name), options: { rk: true }, ...proofBy(token) })
+    await key.makeCredential({ ...registration(name), options: { rk: true }, token })
   }
   expect(authenticator.credentials.size).toBe(3)
   const token = await key.verifyUser({ pin: '1234', permissions: ['ga'], rpId })
-  const first = await key.getAssertion({ rpId, clientDataHash, ...proofBy(token) })
+  const first = await key.getAssertion({ rpId, clientDataHash, token })
   expect(first.numberOfCredentials).toBe(3)
   const all = [first, await key.nextAssertion(), await key.nextAssertion()]
   expect(all.map(({ userHandle }) => userHandle)).toEqual(names.toReversed().map(sha256))
@@ -264,7 +261,7 @@ describe('a reset', () => {
     const { open, authenticator } = plugIn({ pin: '1234' })
     const key = await open()
     const token = await key.verifyUser({ ...ceremony, pin: '1234' })
-    await key.makeCredential({ ...registration(), ...proofBy(token) })
+    await key.makeCredential({ ...registration(), token })
     await key.reset()
     expect([authenticator.credentials.size, key.info.options.get('clientPin')]).toEqual([0, false])
     expect((await refusal(key.verifyUser({ ...ceremony, pin: '1234' }))).code).toBe('key_pin_not_set')

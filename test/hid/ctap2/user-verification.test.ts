@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import type { TokenPermission } from '../../../src/hid/authenticator.ts'
 import { utf8 } from '../../../src/lib/bytes.ts'
@@ -317,4 +318,46 @@ test('the messages of a ceremony share its time', async () => {
   expect(channel.options.map(({ timeout }) => timeout)).toEqual([5000, 3000])
   await key.verifyUser(request('1234'), { timeout: 1000 })
   expect(channel.options.slice(2).map(({ timeout }) => timeout)).toEqual([1000, 1])
+})
+
+describe('no error, however it is looked at,', () => {
+  const pin = 'tiger-tally-7319'
+  /** Every status, and answers that are of no use, to each subcommand. */
+  const answers: Ctap2Answer[] = [...Array.from({ length: 255 }, (_, index) => index + 1), mapOf(), Uint8Array.of(0, 1)]
+  const asks = [
+    ['verifyUser', 9],
+    ['changePin', 4],
+    ['setPin', 3],
+  ] as const
+
+  test.each(asks.flatMap(([what, last]) => [2, last].map(kind => [what, kind] as const)))(
+    'holds a PIN or what it is made into: %s, at subcommand %i',
+    async (what, kind) => {
+      for (const answer of answers) {
+        const pinKey = new PinKey({ protocol: 2 })
+        if (what !== 'setPin') pinKey.setTo(pin)
+        const deviant = (asked: Ctap2Request) => (isSubCommand(asked, kind) ? answer : pinKey.answer(asked))
+        const { key } = await scriptedAuthenticator(deviant)
+        const error = await (what === 'verifyUser'
+          ? key.verifyUser(request(pin))
+          : what === 'changePin'
+            ? key.changePin(pin, `${pin}+`)
+            : key.setPin(pin)
+        ).then(
+          () => undefined,
+          reason => reason,
+        )
+        expect(inspect(error, { depth: null, showHidden: true, getters: true })).not.toMatch(
+          /tiger-tally|Uint8Array|<Buffer/,
+        )
+      }
+    },
+  )
+
+  test('holds a token', async () => {
+    const { key } = await keyWith()
+    const token = await key.verifyUser(request('1234'))
+    expect(inspect(token, { depth: null, showHidden: true, getters: true })).not.toMatch(/Uint8Array|<Buffer/)
+    expect(JSON.stringify(token)).toBe('{"protocol":2}')
+  })
 })

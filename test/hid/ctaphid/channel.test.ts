@@ -67,6 +67,17 @@ describe('opening a channel', () => {
     expect((await openChannel(device, { clock, random: seededRandom('nonce') })).id).toBe(id)
   })
 
+  test('takes no answer that is too short for what it has to say', async () => {
+    const clock = new VirtualClock()
+    const device = new MemoryDevice(clock, (report, push) => {
+      const [short = none] = initAnswer(report, 0x55555555)
+      short[6] = 16
+      push(short)
+      initAnswer(report).forEach(push)
+    })
+    expect((await openChannel(device, { clock, random: seededRandom('short') })).id).toBe(id)
+  })
+
   test('gives up on a device that is silent, and on one that only answers others', async () => {
     const clock = new VirtualClock()
     const random = seededRandom('silent')
@@ -182,6 +193,14 @@ describe('a call', () => {
     expect(await codeOf(channel.call(command.cbor, none))).toBe(code)
   })
 
+  test('waits for no other: there is one at a time', async () => {
+    const { channel } = await scripted((_report, push) => frames(command.cbor, none).forEach(push))
+    const first = channel.call(command.cbor, none)
+    await expect(channel.call(command.cbor, none)).rejects.toThrow('one call at a time')
+    expect(await first).toEqual(none)
+    expect(await channel.call(command.cbor, none)).toEqual(none)
+  })
+
   test('tries a busy key again', async () => {
     let refusals = 2
     const busy = frames(command.error, Uint8Array.of(6))
@@ -241,6 +260,24 @@ describe('aborting', () => {
     expect(toHex(cancel)).toBe('11223344910000'.padEnd(128, '0'))
   })
 
+  test('is the last that is heard of KEEPALIVE, and U2F, which knows no CANCEL, is sent none', async () => {
+    const { channel, device, clock } = await scripted((_report, push) => void blinks(push))
+    const blinks = async (push: (report: Uint8Array) => void) => {
+      for (let count = 0; count < 5; count++) {
+        frames(command.keepalive, Uint8Array.of(2)).forEach(push)
+        await clock.sleep(50)
+      }
+    }
+    const abort = new AbortController()
+    let heard = 0
+    const onKeepalive = () => {
+      heard++
+      abort.abort()
+    }
+    expect(await codeOf(channel.call(command.msg, none, { signal: abort.signal, onKeepalive }))).toBe('key_cancelled')
+    expect([heard, device.countOf(command.cancel)]).toEqual([1, 0])
+  })
+
   test('does not wait for ever', async () => {
     const { code, device } = await abortWhileBlinking(blinking(() => {}))
     expect([code, device.countOf(command.cancel)]).toEqual(['key_cancelled', 1])
@@ -270,6 +307,41 @@ describe('aborting', () => {
     const { channel, device } = await scripted(() => {})
     expect(await codeOf(channel.call(command.cbor, none, { signal: AbortSignal.abort() }))).toBe('key_cancelled')
     expect(device.written).toHaveLength(1)
+  })
+
+  test('ends what is said to a key that takes no more, whether that is the message or CANCEL', async () => {
+    const clock = new VirtualClock()
+    const stuck = async (isStuck: (report: Uint8Array) => boolean) => {
+      const device = new MemoryDevice(clock, (report, push) => {
+        if (isInit(report)) initAnswer(report).forEach(push)
+        else frames(command.keepalive, Uint8Array.of(2)).forEach(push)
+      })
+      const write = device.write.bind(device)
+      device.write = report => (isStuck(report) ? new Promise(() => {}) : write(report))
+      const channel = await openChannel(device, { clock, random: seededRandom('stuck') })
+      const abort = new AbortController()
+      const begun = clock.now()
+      void clock.sleep(100).then(() => abort.abort())
+      const code = await codeOf(channel.call(command.cbor, none, { signal: abort.signal }))
+      return [code, clock.now() - begun]
+    }
+    const outcome = ['key_cancelled', 100 + defaultTimings.cancel]
+    expect(await stuck(report => report[4] === 0x90)).toEqual(outcome)
+    expect(await stuck(isCancel)).toEqual(outcome)
+  })
+
+  test('what the channel was opened for ends every call on it', async () => {
+    const clock = new VirtualClock()
+    const { device } = await scripted(
+      blinking(push => frames(command.cbor, Uint8Array.of(0x2d)).forEach(push)),
+      clock,
+    )
+    const over = new AbortController()
+    const channel = await openChannel(device, { clock, random: seededRandom('life'), lifetime: over.signal })
+    const call = codeOf(channel.call(command.cbor, none, { onKeepalive: () => over.abort() }))
+    expect([await call, device.countOf(command.cancel)]).toEqual(['key_cancelled', 1])
+    const other = { signal: new AbortController().signal }
+    expect(await codeOf(channel.call(command.cbor, none, other))).toBe('key_cancelled')
   })
 
   test('leaves a channel that can be used again', async () => {

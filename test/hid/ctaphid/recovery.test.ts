@@ -63,6 +63,39 @@ describe('after a failure', () => {
     })
   })
 
+  test.each([hidError.messageTimeout, hidError.invalidSequence])(
+    'a message of which the key lost packets (0x%s) is sent once more, whatever it is, and no more',
+    async status => {
+      const clock = new VirtualClock()
+      let losses = 1
+      const device = new MemoryDevice(clock, (report, push) => {
+        const kind = kindOf(report)
+        if (kind === command.init) initAnswer(report, first).forEach(push)
+        else if (losses-- > 0) error(first, status).forEach(push)
+        else framesOf(first, { command: kind, payload: Uint8Array.of(9) }).forEach(push)
+      })
+      const channel = await openChannel(device, { clock, random })
+      expect(await channel.call(command.cbor, Uint8Array.of(1))).toEqual(Uint8Array.of(9))
+      expect(device.countOf(command.cbor)).toBe(2)
+      losses = 2
+      await expect(channel.call(command.cbor, Uint8Array.of(1))).rejects.toMatchObject({ details: { status } })
+      expect(device.countOf(command.cbor)).toBe(4)
+    },
+  )
+
+  test.each([hidError.invalidCommand, hidError.invalidLength, hidError.other])(
+    'a message that the key refuses (0x%s) is not sent again',
+    async status => {
+      const device = new MemoryDevice(new VirtualClock(), (report, push) => {
+        if (kindOf(report) === command.init) initAnswer(report, first).forEach(push)
+        else error(first, status).forEach(push)
+      })
+      const channel = await openChannel(device, { clock: new VirtualClock(), random })
+      await expect(channel.call(command.cbor, Uint8Array.of(1))).rejects.toMatchObject({ details: { status } })
+      expect(device.countOf(command.cbor)).toBe(1)
+    },
+  )
+
   test('so does one that forgot it while it kept silent', async () => {
     const clock = new VirtualClock()
     const key = new SecurityKeyDevice(new SoftwareAuthenticator({ random, clock }), { clock, random })

@@ -116,6 +116,21 @@ describe('registration', () => {
     expect(notices).toBe(1)
   })
 
+  test.each(['6a80', ''])('so does a key that refuses the dummy with %j once it is touched', async refused => {
+    const { key, apdus } = await setUp(notYet, notYet, refused)
+    expect(await codeOf(key.makeCredential({ ...credentialRequest, excludeList: [{ id: handle }] }))).toBe(
+      'key_excluded',
+    )
+    expect(apdus.slice(1)).toEqual([dummyRegistration, dummyRegistration])
+  })
+
+  test('but not a key that breaks off', async () => {
+    const { key } = await setUp(notYet, '90')
+    expect(await codeOf(key.makeCredential({ ...credentialRequest, excludeList: [{ id: handle }] }))).toBe(
+      'key_protocol',
+    )
+  })
+
   test('goes on when the key has none of the excluded credentials', async () => {
     const { key, apdus } = await setUp(foreign, registrationAnswer)
     await key.makeCredential({ ...credentialRequest, excludeList: [{ id: handle }] })
@@ -126,7 +141,7 @@ describe('registration', () => {
     ['another algorithm', { pubKeyCredParams: [{ alg: -8 }] }, 'key_unsupported_algorithm'],
     ['a discoverable credential', { options: { rk: true } }, 'key_unsupported_option'],
     ['user verification', { options: { uv: true } }, 'key_unsupported_option'],
-    ['a PIN', { pinUvAuth: { pinUvAuthParam: new Uint8Array(16), pinUvAuthProtocol: 1 } }, 'key_unsupported_option'],
+    ['a PIN', { token: { protocol: 1 as const, authenticate: () => new Uint8Array(16) } }, 'key_unsupported_option'],
   ])('refuses %s without asking the key', async (_, change, code) => {
     const { key, apdus } = await setUp(registrationAnswer)
     expect([await codeOf(key.makeCredential({ ...credentialRequest, ...change })), apdus]).toEqual([code, []])

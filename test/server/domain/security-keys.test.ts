@@ -1,11 +1,13 @@
 // Security keys in the rules: bound, used at logins and step-ups, and refused there for what the store knows.
 
 import { X509Certificate } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { WebAuthnProblemCode } from '../../../src/contract/webauthn-problems.ts'
 import { fromBase64url } from '../../../src/lib/base64url.ts'
 import { defaultPolicy, type Member, type WebAuthnPolicy } from '../../../src/server/domain/domain.ts'
 import { readOverview } from '../../../src/server/domain/overview.ts'
+import * as keys from '../../support/key-member.ts'
+import { answering } from '../../support/key-member.ts'
 import { caller, openServerWorld, refusalOf, type ServerWorld } from '../../support/server-world.ts'
 import { androidKey, packedBy, rootCertificate, selfAttested } from '../../support/webauthn-attestation.ts'
 import {
@@ -30,47 +32,12 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-const answering = (parts: Parts, challenge: string, userHandle?: Uint8Array): Parts => ({
-  ...parts,
-  challenge: fromBase64url(challenge),
-  ...(userHandle && { userHandle }),
-})
-
-const beginBinding = async (member: Member, name?: string, of = world) =>
-  of.services.webauthnBindings.begin(member, await of.prove(member, 'webauthn.bind'), name)
-
-async function bindKey(member: Member, changes: Partial<Parts> = {}, of = world) {
-  const begun = await beginBinding(member, undefined, of)
-  const parts = answering(partsOf(changes), begun.options.challenge)
-  const { value } = await of.services.webauthnBindings.finish(member, begun.binding_id, makeRegistration(parts))
-  return { parts, name: value ?? '' }
-}
-
-async function beginLogin(username: string, of = world) {
-  const { login_id } = await of.services.logins.begin(username, caller)
-  const begun = await of.services.logins.beginVerification(login_id, 'webauthn', caller)
-  if (begun.method !== 'webauthn') throw new Error(begun.method)
-  return { login_id, options: begun.options }
-}
-
-async function logIn(member: Member, parts: Parts, of = world) {
-  const { login_id, options } = await beginLogin(member.account.username, of)
-  const credential = makeAssertion(answering(parts, options.challenge, member.account.user_handle))
-  return of.services.logins.finishVerification(login_id, { method: 'webauthn', credential }, caller)
-}
-
-async function beginStepUp(member: Member, of = world) {
-  const { challenge_id } = await of.services.stepUps.createChallenge(member, 'password.change')
-  const begun = await of.services.stepUps.beginVerification(member, challenge_id, 'webauthn')
-  if (begun.method !== 'webauthn') throw new Error(begun.method)
-  return { challenge_id, options: begun.options }
-}
-
-async function stepUp(member: Member, parts: Parts, of = world) {
-  const { challenge_id, options } = await beginStepUp(member, of)
-  const credential = makeAssertion(answering(parts, options.challenge, member.account.user_handle))
-  return of.services.stepUps.finishVerification(member, challenge_id, { method: 'webauthn', credential })
-}
+const beginBinding = (member: Member, name?: string, of = world) => keys.beginBinding(of, member, name)
+const bindKey = (member: Member, changes: Partial<Parts> = {}, of = world) => keys.bindKey(of, member, changes)
+const beginLogin = (username: string, of = world) => keys.beginLogin(of, username)
+const logIn = (member: Member, parts: Parts, of = world) => keys.logIn(of, member, parts)
+const beginStepUp = (member: Member, of = world) => keys.beginStepUp(of, member)
+const stepUp = (member: Member, parts: Parts, of = world) => keys.stepUp(of, member, parts)
 
 const keysOf = async (member: Member) =>
   (await readOverview(world.services.domain, member)).items.find(({ item }) => item === 'webauthn')?.keys ?? []
@@ -306,6 +273,10 @@ describe('a login answers alike for an account with a key and for nobody', () =>
     ['no touch', { flags: flags.uv }],
     ['another eligibility for backups', { flags: flags.up | flags.uv | flags.be }],
     ['another user', { userHandle: Buffer.from('somebody') }],
+    [
+      'a guessed user and another origin',
+      { userHandle: Buffer.alloc(1), clientData: { origin: 'https://evil.example' } },
+    ],
     ['a signature of somebody', {}],
     ['a signature that is no DER', { signature: () => Buffer.alloc(64) }],
   ]
@@ -325,6 +296,37 @@ describe('a login answers alike for an account with a key and for nobody', () =>
     expect(outcomes[0]).toBe(outcomes[1])
     expect(outcomes[0]).toMatch(/^(webauthn_|login_failed)/)
   })
+})
+
+test('who has no key is offered decoys, the same each time, and who has one is offered that', async () => {
+  const offered = async (username: string) => (await beginLogin(username)).options.allowCredentials
+  const keyless = await world.join('keyless')
+  for (const username of ['keyless', 'nobody-at-all']) {
+    const decoys = await offered(username)
+    expect(decoys?.length).toBeGreaterThan(0)
+    expect(await offered(username)).toEqual(decoys)
+  }
+  const { parts } = await bindKey(keyless)
+  const id = Buffer.from(parts.credentialId).toString('base64url')
+  expect(await offered('keyless')).toEqual([{ type: 'public-key', id, transports: ['nfc', 'usb'] }])
+})
+
+test('a key that is unbound while its answer is judged proves nothing', async () => {
+  const member = await world.join('unbound-meanwhile')
+  const { parts } = await bindKey(member)
+  const { challenge_id, options } = await beginStepUp(member)
+  const credential = makeAssertion(answering(parts, options.challenge, member.account.user_handle))
+  const { store } = world.services.domain
+  const [key] = await keysOf(member)
+  const transaction = store.transaction
+  const applying = vi.spyOn(store, 'transaction').mockImplementationOnce(async body => {
+    await transaction(queries => queries.authenticators.removeCredential(member.account.id, key?.id ?? ''))
+    return transaction(body)
+  })
+  const answer = { method: 'webauthn', credential } as const
+  const finished = refusalOf(world.services.stepUps.finishVerification(member, challenge_id, answer))
+  expect(await finished.finally(() => applying.mockRestore())).toBe('webauthn_credential_unknown')
+  expect(await keysOf(member)).toEqual([])
 })
 
 describe('the policy', () => {

@@ -218,6 +218,14 @@ test('a method that is not bound is not available', async () => {
   expect(await refusalOf(stepUps.beginVerification(member, challenge_id, 'phone'))).toBe('method_not_available')
   const answer = { method: 'totp', code: '000000' } as const
   expect(await refusalOf(stepUps.finishVerification(member, challenge_id, answer))).toBe('method_not_available')
+  expect(await refusalOf(stepUps.beginVerification(member, challenge_id, 'webauthn'))).toBe('method_not_available')
+  const response = { clientDataJSON: '', authenticatorData: '', signature: '' }
+  const credential = { id: 'AA', rawId: 'AA', type: 'public-key', clientExtensionResults: {}, response } as const
+  const signed = { method: 'webauthn', credential } as const
+  expect(await refusalOf(stepUps.finishVerification(member, challenge_id, signed))).toBe('method_not_available')
+  const { store } = world.services.domain
+  await store.transaction(queries => queries.challenges.setWebAuthnChallenge(challenge_id, 'AA'))
+  expect(await refusalOf(stepUps.finishVerification(member, challenge_id, signed))).toBe('method_not_available')
 })
 
 test('the challenge that a key signed is taken once, at a step-up and at a login, and only the one that was given', async () => {

@@ -1,10 +1,12 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CompiledQuery, type ConnectionProvider, Kysely } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Queries, Store } from '../../../src/server/domain/ports/store.ts'
 import { GroupCommit, type GroupConnection } from '../../../src/server/store/group-commit.ts'
 import { openSqliteStore } from '../../../src/server/store/open-store.ts'
+import { SqliteDialect } from '../../../src/server/store/sqlite-dialect.ts'
 
 let folder: string
 let store: Store
@@ -116,6 +118,20 @@ describe('transactions that are ready together', () => {
     expect(await storedIn(store, 'afterwards')).toBeUndefined()
   })
 
+  test('nor in the body of another', async () => {
+    let kept: Queries | undefined
+    const first = store.transaction(async queries => {
+      kept = queries
+    })
+    const second = store.transaction(async queries => {
+      await write(queries, 'own')
+      await expect(kept && write(kept, 'foreign')).rejects.toThrow('the transaction has ended')
+    })
+    await Promise.all([first, second])
+    expect(await storedIn(store, 'own')).toBe(1)
+    expect(await storedIn(store, 'foreign')).toBeUndefined()
+  })
+
   test('a body that waits for another transaction is rolled back in the end, and the other one runs', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     let inner: Promise<void> | undefined
@@ -144,15 +160,75 @@ describe('transactions that are ready together', () => {
   })
 })
 
+describe('when SQLite itself gives up', () => {
+  let db: Kysely<unknown>
+  let groups: GroupCommit<ConnectionProvider>
+  const statement = async <R>(on: ConnectionProvider, sql: string, ...values: unknown[]) =>
+    (await on.provideConnection(connection => connection.executeQuery<R>(CompiledQuery.raw(sql, values)))).rows
+  const insert = (on: ConnectionProvider, name: string, bytes = 1) =>
+    statement(on, 'insert into things values (?, ?)', name, Buffer.alloc(bytes))
+  const names = async () =>
+    (await db.executeQuery<{ name: string }>(CompiledQuery.raw('select name from things'))).rows.map(({ name }) => name)
+  beforeEach(async () => {
+    const dialect = new SqliteDialect(join(folder, 'things.db'))
+    db = new Kysely({ dialect })
+    await db.executeQuery(CompiledQuery.raw('create table things (name text, bytes blob)'))
+    groups = new GroupCommit(dialect.turns, provider => provider)
+  })
+  afterEach(() => db.destroy())
+
+  test('on a full disk: who needs the space is refused, and the next go on', async () => {
+    await db.executeQuery(CompiledQuery.raw('pragma max_page_count = 20'))
+    const large = groups.transaction(async on => {
+      await insert(on, 'with the large one')
+      await insert(on, 'large', 1_000_000)
+    })
+    const small = groups.transaction(on => insert(on, 'small'))
+    await expect(large).rejects.toThrow('database or disk is full')
+    const kept = await small.then(
+      () => ['small'],
+      () => [],
+    )
+    expect(await names()).toEqual(kept)
+    await groups.transaction(on => insert(on, 'next'))
+    expect(await names()).toEqual([...kept, 'next'])
+  })
+
+  test('and rolls everything back: all of the group are told why, and nothing runs outside a transaction', async () => {
+    const before = groups.transaction(on => insert(on, 'before'))
+    const careless = groups.transaction(async on => {
+      await statement(on, 'rollback')
+      await insert(on, 'outside').catch(() => undefined)
+      throw new Error('the disk is full')
+    })
+    const after = groups.transaction(on => insert(on, 'after'))
+    for (const work of [before, careless, after]) await expect(work).rejects.toThrow('the disk is full')
+    expect(await names()).toEqual([])
+    await groups.transaction(on => insert(on, 'next'))
+    expect(await names()).toEqual(['next'])
+  })
+
+  test('and a body does not notice: it has failed all the same, and all of the group', async () => {
+    const careless = groups.transaction(async on => {
+      await statement(on, 'rollback')
+      await insert(on, 'outside').catch(() => undefined)
+    })
+    const after = groups.transaction(on => insert(on, 'after'))
+    for (const work of [careless, after]) await expect(work).rejects.toThrow()
+    expect(await names()).toEqual([])
+  })
+})
+
 describe('the statements around them', () => {
   let said: string[]
   let failing: string | undefined
+  let isStuck = false
   const connection: GroupConnection = {
     get isInTransaction() {
       return said.includes('begin immediate') && said.at(-1) !== 'commit' && said.at(-1) !== 'rollback'
     },
     run(sql) {
-      if (sql === failing) throw new Error(`${sql}: the disk is full`)
+      if (sql === failing || (isStuck && sql === 'rollback')) throw new Error(`${sql}: the disk is full`)
       said.push(sql)
     },
     executeQuery: () => Promise.reject(new Error('nothing is asked here')),
@@ -164,6 +240,7 @@ describe('the statements around them', () => {
   beforeEach(() => {
     said = []
     failing = undefined
+    isStuck = false
   })
 
   test('one BEGIN IMMEDIATE and one COMMIT, a savepoint for each', async () => {
@@ -172,6 +249,19 @@ describe('the statements around them', () => {
     expect(await outcomes([group.transaction(async () => {}), bad])).toEqual(['fulfilled', 'rejected'])
     const one = ['savepoint body', 'release body']
     expect(said).toEqual(['begin immediate', 'savepoint body', 'rollback to body', 'release body', ...one, 'commit'])
+  })
+
+  test('when the connection cannot be had, each is told once and nobody asks again', async () => {
+    let asked = 0
+    const take = async () => {
+      asked += 1
+      throw new Error('closed')
+    }
+    const group = new GroupCommit({ take, pass: () => {} }, () => undefined)
+    const work = [group.transaction(async () => {}), group.transaction(async () => {})]
+    expect(await outcomes(work)).toEqual(['rejected', 'rejected'])
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(resolve => setImmediate(resolve))
+    expect(asked).toBe(1)
   })
 
   test('at most 64 in one group', async () => {
@@ -195,4 +285,17 @@ describe('the statements around them', () => {
       expect(said).toEqual(['begin immediate', 'savepoint body', 'release body', 'commit'])
     },
   )
+
+  test('when not even ROLLBACK succeeds, the group is told why it failed, and the next try again', async () => {
+    const group = groups()
+    failing = 'commit'
+    isStuck = true
+    await expect(group.transaction(async () => {})).rejects.toThrow('commit: the disk is full')
+    failing = 'begin immediate'
+    isStuck = false
+    await expect(group.transaction(async () => {})).rejects.toThrow('begin immediate: the disk is full')
+    expect(said.at(-1)).toBe('rollback')
+    failing = undefined
+    await expect(group.transaction(async () => 'done')).resolves.toBe('done')
+  })
 })

@@ -1,8 +1,9 @@
 // https://fidoalliance.org/specs/fido-v2.1-ps-20210615/fido-client-to-authenticator-protocol-v2.1-ps-errata-20220621.html#authnrClientPin-puaToken
 // Section 6.5.2.1.
 
-import type { PinUvAuthToken, TokenPermission } from '../../authenticator.ts'
+import type { TokenPermission } from '../../authenticator.ts'
 import { malformed } from '../command.ts'
+import type { PinUvAuthToken } from '../credentials.ts'
 import { authenticate, type PinUvAuthProtocol } from './shared-secret.ts'
 
 const permissionBits: Readonly<Record<TokenPermission, number>> = { mc: 0x01, ga: 0x02 }

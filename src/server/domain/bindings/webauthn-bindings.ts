@@ -106,7 +106,6 @@ export function createWebAuthnBindings(domain: Domain, stepUps: StepUps): WebAut
     async finish(member, bindingId, credential) {
       const { account } = member
       const binding = await findOpenCeremony(domain, member, bindingId)
-      const name = binding.value ?? ''
       const { userVerification, topOrigins, trustedRoots, allowedAaguids, deniedAaguids } = policy.webauthn
       const registered = await verifyRegistration(credential, {
         challenge: fromBase64url(binding.webauthn_challenge ?? ''),
@@ -121,15 +120,21 @@ export function createWebAuthnBindings(domain: Domain, stepUps: StepUps): WebAut
       }).catch(error => {
         throw asRefusal(error)
       })
-      await store.transaction(async queries => {
+      const name = await store.transaction(async queries => {
         await finishPending(domain, queries, binding, 'bound', 'webauthn_challenge_used')
         const { method } = await stepUps.consumePending(queries, member, binding.challenge_id)
+        // Others may have been bound since this one began, under its name, too.
+        const bound = await queries.authenticators.listCredentials(account.id)
+        if (bound.length >= mostKeys) throw new Refusal('too_many_keys', { maximum: mostKeys })
+        const names = bound.map(key => key.name)
+        const wanted = binding.value ?? ''
+        const ownName = names.includes(wanted) ? nextKeyName(names) : wanted
         const credentialId = toBase64url(registered.credentialId)
         const taken = await queries.authenticators.insertCredential({
           id: newId(random),
           account_id: account.id,
           credential_id: credentialId,
-          name,
+          name: ownName,
           public_key: registered.publicKey,
           algorithm: registered.algorithm,
           sign_count: registered.signCount,
@@ -147,8 +152,9 @@ export function createWebAuthnBindings(domain: Domain, stepUps: StepUps): WebAut
           action: 'webauthn.bind',
           notice: 'webauthn.bind',
           method,
-          details: { new: name },
+          details: { new: ownName },
         })
+        return ownName
       })
       outbox.wake()
       return { item: 'webauthn', value: name, replaced: false }

@@ -169,7 +169,8 @@ export interface AuthenticatorQueries {
   findCredential(credentialId: string): Promise<WebAuthnCredentialsTable | undefined>
   insertCredential(row: WebAuthnCredentialsTable): Promise<Taken | undefined>
   removeCredential(accountId: string, id: string): Promise<WebAuthnCredentialsTable | undefined>
-  useCredential(id: string, use: { signCount: number; backupState: boolean }, now: number): Promise<void>
+  /** @returns false when it is no longer bound */
+  useCredential(id: string, use: { signCount: number; backupState: boolean }, now: number): Promise<boolean>
   replaceRecoveryCodes(accountId: string, rows: RecoveryCodesTable[]): Promise<void>
   useRecoveryCode(accountId: string, codeHash: string, now: number): Promise<boolean>
 }

@@ -2,11 +2,12 @@ import type { AuthenticationResponseJson } from '../../../contract/webauthn.ts'
 import { fromBase64url, toBase64url } from '../../../lib/base64url.ts'
 import { fromHex } from '../../../lib/bytes.ts'
 import { recordChange } from '../change.ts'
+import type { Domain } from '../domain.ts'
 import type { Queries } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
-import type { SecretKeys } from '../secret-keys.ts'
 import { admitAttempt } from '../throttle.ts'
 import { verifyAssertion, WebAuthnError } from '../webauthn/index.ts'
+import { decoyCredentials, decoyHandle } from './decoy-credentials.ts'
 import { attemptThrottles, type Subject, type Verifier, verified } from './verifier.ts'
 
 const ceremonyTimeout = 120_000
@@ -14,9 +15,6 @@ const ceremonyTimeout = 120_000
 /** An answered ceremony as a refusal of the contract. */
 export const asRefusal = (error: unknown): unknown => (error instanceof WebAuthnError ? new Refusal(error.code) : error)
 
-/** What an account without a key, or none at all, is offered: an id that no key knows, always the same one. */
-const decoyId = (keys: SecretKeys, { accountKey }: Subject): string => keys.hashText('decoy', accountKey)
-const decoyHandle = new Uint8Array(1)
 /** ES256 with the base point of P-256 (FIPS 186-4 section D.1.2.3). */
 const decoyKey = fromHex(
   'a5010203262001215820' +
@@ -25,11 +23,22 @@ const decoyKey = fromHex(
     '4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5',
 )
 
+/**
+ * A step-up tells its owner that there is no key; a login tells nobody.
+ * @throws {Refusal} `method_not_available`
+ */
+async function demandKey({ store }: Domain, { purpose, account }: Subject): Promise<void> {
+  if (purpose !== 'step_up' || !account) return
+  const credentials = await store.read.authenticators.listCredentials(account.id)
+  if (credentials.length === 0) throw new Refusal('method_not_available')
+}
+
 /** Verification by a security key. An assertion can't be guessed: attempts count against the source alone. */
 export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: AuthenticationResponseJson }> = {
   async begin({ store, random, keys, policy }, subject) {
     const challenge = toBase64url(random.bytes(32))
     const credentials = subject.account ? await store.read.authenticators.listCredentials(subject.account.id) : []
+    if (subject.purpose === 'step_up' && credentials.length === 0) throw new Refusal('method_not_available')
     await store.transaction(queries =>
       (subject.purpose === 'login' ? queries.logins : queries.challenges).setWebAuthnChallenge(subject.id, challenge),
     )
@@ -37,7 +46,7 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
       id: credential_id,
       transports: transports.split(' ').filter(Boolean),
     }))
-    const decoy = { id: decoyId(keys, subject), transports: ['usb'] }
+    const offered = known.length > 0 ? known : decoyCredentials(keys, subject.accountKey)
     return {
       method: 'webauthn',
       options: {
@@ -45,7 +54,7 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
         rpId: policy.rpId,
         timeout: ceremonyTimeout,
         userVerification: policy.webauthn.userVerification,
-        allowCredentials: (known.length > 0 ? known : [decoy]).map(one => ({ type: 'public-key', ...one })),
+        allowCredentials: offered.map(one => ({ type: 'public-key', ...one })),
       },
     }
   },
@@ -53,14 +62,18 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
   async judge(domain, subject, { credential }, caller) {
     const { store, clock, keys, policy } = domain
     const challenge = subject.webauthnChallenge
-    if (!challenge) throw new Refusal('webauthn_challenge_used')
+    if (!challenge) {
+      await demandKey(domain, subject)
+      throw new Refusal('webauthn_challenge_used')
+    }
     const counted = attemptThrottles(subject, 'webauthn').filter(({ kind }) => kind === 'source')
     if (counted.length > 0) await store.transaction(queries => admitAttempt(queries, counted, clock.now()))
     const { account } = subject
     const found = await store.read.authenticators.findCredential(credential.id)
     const stored = account && found?.account_id === account.id ? found : undefined
-    // An answer for the decoy is judged like any other, so that its refusal does not tell whether the account exists.
-    const isJudged = stored !== undefined || credential.id === decoyId(keys, subject)
+    if (!stored) await demandKey(domain, subject)
+    // An answer for a decoy is judged like any other, so that its refusal does not tell whether the account exists.
+    const isJudged = stored ?? decoyCredentials(keys, subject.accountKey).find(({ id }) => id === credential.id)
     if (!isJudged) throw new Refusal('webauthn_credential_unknown')
     const assertion = (() => {
       try {
@@ -76,7 +89,7 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
             signCount: stored?.sign_count ?? 0,
             backupEligible: stored?.backup_eligible === 1,
           },
-          userHandle: account?.user_handle ?? decoyHandle,
+          userHandle: account?.user_handle ?? decoyHandle(keys, subject.accountKey),
         })
       } catch (error) {
         throw asRefusal(error)
@@ -89,7 +102,9 @@ export const webauthnVerifier: Verifier<{ method: 'webauthn'; credential: Authen
     return verified(
       async queries => {
         if (!(await consume(subject, queries))) throw new Refusal('webauthn_challenge_used')
-        await queries.authenticators.useCredential(stored.id, assertion, clock.now())
+        // It may have been unbound since it was looked up.
+        const isBound = await queries.authenticators.useCredential(stored.id, assertion, clock.now())
+        if (!isBound) throw new Refusal('webauthn_credential_unknown')
         // A counter that steps back may mean a cloned key; it is told, and locks nobody out (WebAuthn section 7.2 step 25).
         if (assertion.signCountRegressed) {
           await recordChange(domain, queries, caller, {

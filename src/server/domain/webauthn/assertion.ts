@@ -47,9 +47,9 @@ export function verifyAssertion(
 ): VerifiedAssertion {
   const id = openEnvelope(credential)
   const { response } = credential
-  // Steps 5 and 6: the credential that was asked for, and its owner.
+  // Steps 5 and 6: the credential that was asked for, and its owner. Some clients write an empty handle for none.
   demand(equalBytes(id, expected.credential.id), 'webauthn_credential_id_mismatch')
-  if (response.userHandle !== undefined && response.userHandle !== null) {
+  if (response.userHandle) {
     demand(equalBytes(bufferOf(response.userHandle), expected.userHandle), 'webauthn_user_handle_mismatch')
   }
   // Step 7.

@@ -47,14 +47,17 @@ export function verifyClientData(
 
 function parseClientData(bytes: Uint8Array): Record<string, unknown> {
   demand(bytes.length <= maxClientDataLength && isUtf8(bytes), 'webauthn_client_data_malformed')
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  // "UTF-8 decode" takes a byte order mark away.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
     throw new WebAuthnError('webauthn_client_data_malformed', { cause })
   }
-  demand(typeof value === 'object' && value !== null && !Array.isArray(value), 'webauthn_client_data_malformed')
+  demand(typeof value === 'object' && value !== null, 'webauthn_client_data_malformed')
   // JSON.parse keeps the last of two members of one name; another reader may keep the first.
   demand(countMembers(text) === Object.keys(value).length, 'webauthn_client_data_malformed')
   return value as Record<string, unknown>

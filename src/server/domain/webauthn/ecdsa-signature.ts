@@ -10,7 +10,7 @@ export function isDerEcdsaSignature(bytes: Uint8Array): boolean {
   if (bytes[0] !== 0x30 || length !== bytes.length - body) return false
   if (long ? length < 0x80 : length >= 0x80) return false
   const s = endOfPositiveInteger(bytes, body)
-  return s > 0 && endOfPositiveInteger(bytes, s) === bytes.length
+  return endOfPositiveInteger(bytes, s) === bytes.length
 }
 
 /** The index behind the positive INTEGER of at most 127 bytes at `at`, or -1 when there is none in DER. */

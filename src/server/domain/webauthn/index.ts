@@ -1,6 +1,6 @@
 export { type ExpectedAssertion, type StoredCredential, type VerifiedAssertion, verifyAssertion } from './assertion.ts'
-export { loadSecondOpinion } from './attestation/second-opinion.ts'
 export type { AttestationType } from './attestation/statement.ts'
 export { supportedAlgorithms } from './cose-key.ts'
 export { WebAuthnError } from './error.ts'
 export { type ExpectedRegistration, type VerifiedRegistration, verifyRegistration } from './registration.ts'
+export { testAttestation } from './self-test.ts'

@@ -32,7 +32,7 @@ export interface VerifiedRegistration {
   /** COSE algorithm identifier. */
   algorithm: number
   signCount: number
-  /** As a UUID in lower case. */
+  /** As a UUID in lower case; all zeros for fido-u2f. */
   aaguid: string
   userVerified: boolean
   backupEligible: boolean
@@ -76,7 +76,8 @@ export async function verifyRegistration(
     { format, statement, authenticatorData, clientData, rpIdHash, credential: attested, key },
     expected.trustedRoots,
   )
-  const aaguid = aaguidText(attested.aaguid)
+  // U2F knows no models: its attestation does not sign the AAGUID, so that a key could claim to be of any.
+  const aaguid = format === 'fido-u2f' ? noModel : aaguidText(attested.aaguid)
   const isAllowed = expected.allowedAaguids?.includes(aaguid) ?? true
   demand(isAllowed && !expected.deniedAaguids?.includes(aaguid), 'webauthn_authenticator_not_allowed')
   return {
@@ -93,6 +94,8 @@ export async function verifyRegistration(
     attestationType,
   }
 }
+
+const noModel = aaguidText(new Uint8Array(16))
 
 /** Section 5.2.1: transports are distinct and sorted; unknown ones are kept. */
 function readTransports(transports: unknown): string[] {

@@ -14,7 +14,7 @@ interface CredentialJson {
  * Checks the envelope before anything in it is decoded: at most 16 KiB as JSON, the members that every credential
  * has, and `id` equal to `rawId`.
  * @returns the credential id
- * @throws {WebAuthnError} webauthn_too_large, webauthn_malformed, webauthn_raw_id_mismatch or
+ * @throws {WebAuthnError} webauthn_too_large, webauthn_malformed (also for more than 16 levels), webauthn_raw_id_mismatch or
  * webauthn_credential_id_length
  */
 export function openEnvelope(credential: CredentialJson): Uint8Array {
@@ -73,7 +73,16 @@ const isSurelyShort = (credential: unknown): boolean => mostJsonLength(credentia
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
 
+/** Extensions have a few levels. To write many takes the square of their number, because each is looked for above it. */
+const deepestJson = 16
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some(member => isDeeperThan(levels - 1, member))
+}
+
 function jsonLength(value: unknown): number {
+  demand(!isDeeperThan(deepestJson, value), 'webauthn_malformed')
   try {
     return JSON.stringify(value)?.length ?? 0
   } catch (cause) {

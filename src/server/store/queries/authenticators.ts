@@ -1,6 +1,7 @@
 import type { AuthenticatorQueries } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
+import type { WebAuthnCredentialsTable } from '../schema.ts'
 import { takenOr } from '../unique.ts'
 
 const readBound = compiledOnce((db, accountId: string) =>
@@ -35,6 +36,28 @@ const findCredential = compiledOnce((db, credentialId: string) =>
   db.selectFrom('webauthn_credentials').selectAll().where('credential_id', '=', credentialId),
 )
 
+const removeTotp = compiledOnce((db, accountId: string) =>
+  db.deleteFrom('totp_authenticators').where('account_id', '=', accountId),
+)
+
+const findTotp = compiledOnce((db, accountId: string) =>
+  db.selectFrom('totp_authenticators').selectAll().where('account_id', '=', accountId),
+)
+
+const useTotpStep = compiledOnce((db, accountId: string, step: number, now: number) =>
+  db
+    .updateTable('totp_authenticators')
+    .set({ last_step: step, used_at: now })
+    .where('account_id', '=', accountId)
+    .where('last_step', '<', step),
+)
+
+type CredentialUse = Pick<WebAuthnCredentialsTable, 'sign_count' | 'backup_state' | 'used_at'>
+
+const useCredential = compiledOnce((db, id: string, use: CredentialUse) =>
+  db.updateTable('webauthn_credentials').set(use).where('id', '=', id),
+)
+
 export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
   return {
     async listBound(accountId) {
@@ -53,8 +76,7 @@ export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
       }
     },
 
-    findTotp: accountId =>
-      db.selectFrom('totp_authenticators').selectAll().where('account_id', '=', accountId).executeTakeFirst(),
+    findTotp: async accountId => (await findTotp(db, accountId)).rows[0],
 
     async putTotp(row) {
       await db
@@ -64,23 +86,9 @@ export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
         .execute()
     },
 
-    async removeTotp(accountId) {
-      const { numDeletedRows } = await db
-        .deleteFrom('totp_authenticators')
-        .where('account_id', '=', accountId)
-        .executeTakeFirstOrThrow()
-      return numDeletedRows === 1n
-    },
+    removeTotp: async accountId => (await removeTotp(db, accountId)).numAffectedRows === 1n,
 
-    async useTotpStep(accountId, step, now) {
-      const { numUpdatedRows } = await db
-        .updateTable('totp_authenticators')
-        .set({ last_step: step, used_at: now })
-        .where('account_id', '=', accountId)
-        .where('last_step', '<', step)
-        .executeTakeFirstOrThrow()
-      return numUpdatedRows === 1n
-    },
+    useTotpStep: async (accountId, step, now) => (await useTotpStep(db, accountId, step, now)).numAffectedRows === 1n,
 
     findWeChat: accountId =>
       db.selectFrom('wechat_identities').selectAll().where('account_id', '=', accountId).executeTakeFirst(),
@@ -131,11 +139,8 @@ export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
         .executeTakeFirst(),
 
     async useCredential(id, { signCount, backupState }, now) {
-      await db
-        .updateTable('webauthn_credentials')
-        .set({ sign_count: signCount, backup_state: backupState ? 1 : 0, used_at: now })
-        .where('id', '=', id)
-        .execute()
+      const use = { sign_count: signCount, backup_state: backupState ? 1 : 0, used_at: now }
+      return (await useCredential(db, id, use)).numAffectedRows === 1n
     },
 
     async replaceRecoveryCodes(accountId, rows) {

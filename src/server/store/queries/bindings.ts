@@ -1,5 +1,15 @@
 import type { BindingQueries } from '../../domain/ports/store.ts'
+import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
+
+const endByItem = compiledOnce((db, accountId: string, item: string, now: number) =>
+  db
+    .updateTable('bindings')
+    .set({ ended_at: now, outcome: 'replaced' })
+    .where('account_id', '=', accountId)
+    .where('item', '=', item)
+    .where('ended_at', 'is', null),
+)
 
 export const bindingQueries = (db: Handle): BindingQueries => ({
   async insert(row) {
@@ -41,12 +51,6 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
   },
 
   async endByItem(accountId, item, now) {
-    await db
-      .updateTable('bindings')
-      .set({ ended_at: now, outcome: 'replaced' })
-      .where('account_id', '=', accountId)
-      .where('item', '=', item)
-      .where('ended_at', 'is', null)
-      .execute()
+    await endByItem(db, accountId, item, now)
   },
 })

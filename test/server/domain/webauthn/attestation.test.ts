@@ -5,6 +5,7 @@ import { verifyRegistration } from '../../../../src/server/domain/webauthn/index
 import {
   basicConstraints,
   type Extension,
+  integer,
   keyUsage,
   name,
   octets,
@@ -215,6 +216,18 @@ const refused: [WebAuthnProblemCode, string, Attested, TestKey?][] = [
     unfit,
     'tpm: a TPM without a version',
     tpm({ extensions: [basicConstraints(false), tpmName(tpmAttributes.slice(0, 2)), use('2.23.133.8.3')] }),
+  ],
+  [otherwise, 'android-key: all of it by and for another key', misdirected(androidKey(), () => ({ key: notRoot }))],
+  [
+    mismatch,
+    'android-key: another algorithm of the same key',
+    misdirected(androidKey(), ({ key }) => ({ key: { ...key, algorithm: -258, hash: 'sha384' } })),
+    rsa,
+  ],
+  [
+    badDer,
+    'android-key: a unique id that is a number',
+    androidKey({}, { description: members => [...members.slice(0, 5), integer(1), ...members.slice(6)] }),
   ],
   [unsigned, 'android-key: over other client data', overOtherClientData(androidKey())],
   [otherwise, 'android-key: another challenge', androidKey({}, { challenge: hash => flipped(Buffer.from(hash), 0) })],

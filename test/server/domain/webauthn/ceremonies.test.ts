@@ -1,10 +1,13 @@
+import { X509Certificate } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { decodeCbor } from '../../../../src/lib/cbor.ts'
 import {
   supportedAlgorithms,
   verifyAssertion,
   verifyRegistration,
   WebAuthnError,
 } from '../../../../src/server/domain/webauthn/index.ts'
+import { packedBy, rootCertificate, selfAttested } from '../../../support/webauthn-attestation.ts'
 import {
   encode,
   expectedOf,
@@ -65,19 +68,71 @@ test('extensions of the authenticator are read and let pass', async () => {
   expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
 })
 
-test('a missing or null user handle is no mismatch', () => {
+test('a missing, null or empty user handle is no mismatch', () => {
   const parts = partsOf({})
   const { response, ...rest } = makeAssertion(parts)
   const { userHandle: _, ...without } = response
   expect(verifyAssertion({ ...rest, response: without }, expectedOf(parts))).toBeDefined()
-  expect(verifyAssertion({ ...rest, response: { ...response, userHandle: null } }, expectedOf(parts))).toBeDefined()
+  for (const userHandle of [null, '']) {
+    expect(verifyAssertion({ ...rest, response: { ...response, userHandle } }, expectedOf(parts))).toBeDefined()
+  }
 })
 
 test('members that browsers add to the client data are let pass', () => {
   const parts = partsOf({
-    clientData: { other_keys_can_be_added_here: 'see \\" https://goo.gl/yabPex: {', nested: { type: [1] } },
+    clientData: {
+      other_keys_can_be_added_here: 'see \\" https://goo.gl/yabPex: {',
+      nested: { type: [1] },
+      quoted: '"a": "b": {',
+    },
   })
   expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+})
+
+test('client data of 4096 bytes are read', () => {
+  const parts = partsOf({ clientDataText: text => text.padEnd(4096) })
+  expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+})
+
+test('a byte order mark before the client data is taken away', () => {
+  const parts = partsOf({ clientDataText: text => `\ufeff${text}` })
+  expect(verifyAssertion(makeAssertion(parts), expectedOf(parts))).toBeDefined()
+  const twice = partsOf({ clientDataText: text => `\ufeff\ufeff${text}` })
+  expect(() => verifyAssertion(makeAssertion(twice), expectedOf(twice))).toThrow(
+    new WebAuthnError('webauthn_client_data_malformed'),
+  )
+})
+
+test('members that browsers will add to a credential some day are let pass', async () => {
+  const parts = partsOf({})
+  const registration = makeRegistration(parts)
+  const later = { ...registration, later: 1, response: { ...registration.response, later: { nested: [1] } } }
+  await expect(verifyRegistration(later, expectedOf(parts))).resolves.toBeDefined()
+})
+
+test.each([
+  ['the authenticator data first', ['authData', 'fmt', 'attStmt']],
+  ['the statement last', ['fmt', 'authData', 'attStmt']],
+])('a client may write %s', async (_, order) => {
+  const parts = partsOf({
+    ...selfAttested,
+    attestationObject: bytes => {
+      const members = decodeCbor(bytes) as Map<string, unknown>
+      return encode(new Map(order.map(name => [name, members.get(name)])))
+    },
+  })
+  await expect(verifyRegistration(makeRegistration(parts), expectedOf(parts))).resolves.toMatchObject({
+    attestationType: 'self',
+  })
+})
+
+test('a client may write the members of a statement in any order', async () => {
+  const { format, statement } = packedBy()
+  const parts = partsOf({ format, statement: signed => new Map([...statement(signed)].reverse()) })
+  const trustedRoots = [new X509Certificate(rootCertificate)]
+  await expect(
+    verifyRegistration(makeRegistration(parts), { ...expectedOf(parts), trustedRoots }),
+  ).resolves.toMatchObject({ attestationType: 'basic' })
 })
 
 test('a synced passkey reports its backup state', async () => {

@@ -134,3 +134,11 @@ test('CBOR of more than four levels is malformed', async () => {
   const beyond = partsOf({ extensions: encode(new Map([['a', nested(4)]])) })
   expect(await code(beyond)).toBe('webauthn_cbor_malformed')
 })
+
+test('JSON of more than 16 levels is malformed', async () => {
+  const nested = (levels: number): unknown => (levels === 0 ? 0 : [nested(levels - 1)])
+  const parts = partsOf({})
+  const results = (levels: number) => ({ ...makeRegistration(parts), clientExtensionResults: { a: nested(levels) } })
+  await expect(verifyRegistration(results(14), expectedOf(parts))).resolves.toBeDefined()
+  await expect(verifyRegistration(results(15), expectedOf(parts))).rejects.toMatchObject({ code: 'webauthn_malformed' })
+})

@@ -108,3 +108,9 @@ test('the keys used last are kept', () => {
   }
   expect(credentialKey(id(-2), publicKey)).not.toBe(once)
 })
+
+test('an INTEGER of 128 bytes is no part of a signature', () => {
+  const r = Buffer.concat([Buffer.from([0x02, 0x80]), Buffer.alloc(128, 1)])
+  const s = Buffer.from([0x02, 0x01, 0x01])
+  expect(isDerEcdsaSignature(Buffer.concat([Buffer.from([0x30, 0x81, r.length + s.length]), r, s]))).toBe(false)
+})

@@ -64,7 +64,7 @@ const inBoth: [WebAuthnProblemCode, string, Partial<Parts>][] = [
   ['webauthn_top_origin_not_allowed', 'a top origin', { clientData: { topOrigin: 'https://login.example.com' } }],
   ['webauthn_client_data_malformed', 'a text for crossOrigin', { clientData: { crossOrigin: 'false' } }],
   ['webauthn_client_data_malformed', 'null for topOrigin', { clientData: { topOrigin: null } }],
-  ['webauthn_client_data_malformed', 'client data of 5 kB', { clientData: { filler: 'x'.repeat(5000) } }],
+  ['webauthn_client_data_malformed', 'client data of 4097 bytes', { clientDataText: t => t.padEnd(4097) }],
   [
     'webauthn_client_data_malformed',
     'client data with a member twice',
@@ -82,7 +82,9 @@ const inBoth: [WebAuthnProblemCode, string, Partial<Parts>][] = [
   [
     'webauthn_client_data_malformed',
     'client data that are no UTF-8',
-    { clientDataText: t => Buffer.concat([Buffer.from(t.slice(0, -2)), Buffer.from([0xff, 0x22, 0x7d])]) },
+    {
+      clientDataText: t => Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from(`",${t.slice(1)}`)]),
+    },
   ],
   ['webauthn_rp_id_mismatch', 'another relying party', { rpId: 'example.com' }],
   ['webauthn_user_not_present', 'no touch', { flags: flags.uv }],
@@ -127,6 +129,8 @@ const inRegistrations: [WebAuthnProblemCode, string, Partial<Parts>][] = [
     { coseBytes: encode(new Map<number, unknown>([...es256.cose, [-3, true]])), key: es256 },
   ],
   ['webauthn_key_invalid', 'a key with a member more', { key: withCose(es256, c => c.set(-4, 1)) }],
+  ['webauthn_key_invalid', 'Ed25519 with a member more', { key: withCose(makeKey('Ed25519'), c => c.set(-3, 1)) }],
+  ['webauthn_key_invalid', 'RSA with a member more', { key: withCose(makeRsaKey(), c => c.set(-3, 1)) }],
   ['webauthn_key_invalid', 'a key that is no map', { coseBytes: encode([1, 2]) }],
   [
     'webauthn_cbor_duplicate_key',
@@ -198,6 +202,16 @@ const inRegistrations: [WebAuthnProblemCode, string, Partial<Parts>][] = [
   ],
   [
     'webauthn_authenticator_data_malformed',
+    'half a length of a credential id',
+    { authenticatorData: b => b.subarray(0, 54) },
+  ],
+  [
+    'webauthn_authenticator_data_malformed',
+    'a credential id and no key',
+    { authenticatorData: b => b.subarray(0, 55 + 32) },
+  ],
+  [
+    'webauthn_authenticator_data_malformed',
     'a credential id beyond the end',
     { authenticatorData: b => b.subarray(0, 60) },
   ],
@@ -226,7 +240,7 @@ const inRegistrations: [WebAuthnProblemCode, string, Partial<Parts>][] = [
 
 const inAssertions: [WebAuthnProblemCode, string, Partial<Parts>][] = [
   ['webauthn_user_handle_mismatch', 'another user', { userHandle: Buffer.from('account-0002') }],
-  ['webauthn_user_handle_mismatch', 'an empty user handle', { userHandle: Buffer.alloc(0) }],
+  ['webauthn_user_handle_mismatch', 'the beginning of the user handle', { userHandle: Buffer.from('account-000') }],
   ['webauthn_backup_eligibility_changed', 'suddenly eligible', { flags: flags.up | flags.uv | flags.be }],
   ['webauthn_signature_invalid', 'another signature', { signature: s => flipLast(s) }],
   ['webauthn_signature_malformed', 'no signature', { signature: () => Buffer.alloc(0) }],

@@ -75,7 +75,8 @@ test.each(Object.entries(verifiable))('%s registers and asserts', async (name, [
   const expected = expectedBy(vector)
   const registered = await verifyRegistration(registrationOf(vector), expected)
   expect(registered).toMatchObject({ attestationType, algorithm, signCount: 0, transports: [] })
-  expect(registered.aaguid.replaceAll('-', '')).toBe(vector.registration.aaguid)
+  const aaguid = name.startsWith('fido-u2f') ? '0'.repeat(32) : vector.registration.aaguid
+  expect(registered.aaguid.replaceAll('-', '')).toBe(aaguid)
   expect(registered.credentialId).toEqual(fromHex(vector.registration.credentialId))
 
   const trusting = verifyRegistration(registrationOf(vector), { ...expected, trustedRoots: [root] })

@@ -29,11 +29,8 @@ const verifierOf: Readonly<Record<string, keyof Verifiers>> = {
 }
 const p256 = 'prime256v1'
 
-/**
- * Loads fido2-lib, which takes longer than all the rest of a registration: a server that trusts attestation does it
- * before it listens.
- */
-export const loadSecondOpinion = async (): Promise<Verifiers> => (await import('fido2-lib')) as unknown as Verifiers
+/** Takes longer than all the rest of a registration: a server that trusts makers has tested it before it listens. */
+const loadSecondOpinion = async (): Promise<Verifiers> => (await import('fido2-lib')) as unknown as Verifiers
 
 /**
  * Has fido2-lib, an implementation that is not ours, verify a statement with a certificate on P-256. On packed,
