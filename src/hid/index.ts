@@ -10,6 +10,7 @@ export type { CredentialDescriptor, CtapOptions, PinUvAuthToken } from './ctap2/
 export type { GetAssertionParameters, GetAssertionResult } from './ctap2/get-assertion.ts'
 export type { AuthenticatorInfo } from './ctap2/get-info.ts'
 export type { MakeCredentialParameters, MakeCredentialResult } from './ctap2/make-credential.ts'
+export { minimumPinLength } from './ctap2/pin.ts'
 export type { ChannelTimings } from './ctaphid/channel.ts'
 export type { HidDevice, HidDeviceListing, HidTransport } from './device.ts'
 export { CtapError, type CtapErrorDetails, isCtapError, type KeyErrorCode, keyErrorCodes } from './errors.ts'

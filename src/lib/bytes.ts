@@ -16,6 +16,10 @@ export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length ==
 export const toHex = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 
+/** 16 bytes as a UUID in lower case (RFC 9562 section 4). */
+export const toUuid = (bytes: Uint8Array): string =>
+  toHex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+
 /** The bytes of a hexadecimal text. @throws {TypeError} when it is none. */
 export function fromHex(text: string): Uint8Array {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) throw new TypeError('not hexadecimal')

@@ -2,8 +2,11 @@ import type { PinUvAuthToken, TokenRequest } from '../../hid/index.ts'
 import { type Authenticator, type CeremonyOptions, CtapError, isCtapError } from '../../hid/index.ts'
 import type { Interaction } from '../interaction.ts'
 
-/** Before a person types, so that nobody spends a try on a key that takes none. */
-async function triesLeft(key: Authenticator): Promise<number> {
+/**
+ * How many wrong PINs the key still takes, at least 1: asked before a person types one.
+ * @throws {CtapError} when it takes no PIN now: `key_pin_blocked`, `key_pin_auth_blocked`
+ */
+export async function pinTriesLeft(key: Authenticator): Promise<number> {
   const { left, powerCycleNeeded } = await key.pinRetries()
   if (left === 0) throw blocked(key)
   if (powerCycleNeeded) {
@@ -30,7 +33,7 @@ export async function tokenByPin(
   interaction: Interaction,
   options: CeremonyOptions & { readonly signal: AbortSignal },
 ): Promise<PinUvAuthToken> {
-  let left = (await interaction.pinSource()) === 'person' ? await triesLeft(key) : undefined
+  let left = (await interaction.pinSource()) === 'person' ? await pinTriesLeft(key) : undefined
   for (;;) {
     const pin = await interaction.pin({ key: key.name, triesLeft: left }, options.signal)
     try {

@@ -1,9 +1,10 @@
 import type { Context, Terminal } from '../../cli/context.ts'
-import { type Authenticator, isCtapError, type PinRetries } from '../../hid/index.ts'
+import { type Authenticator, isCtapError, minimumPinLength, type PinRetries } from '../../hid/index.ts'
+import { toUuid } from '../../lib/bytes.ts'
 import { cborDiagnostic } from '../../lib/cbor-diagnostic.ts'
 import { printable } from '../../lib/printable.ts'
 import { withKey } from './choose-key.ts'
-import { aaguidText, infoMember, keyMembers, pinState, protocolName, shortestPin } from './describe.ts'
+import { infoMember, keyMembers, pinState, protocolName } from './describe.ts'
 import { algorithmName, hasWords, isKnownOption, memberName } from './names.ts'
 
 /** What the key tells only when asked; undefined where it has no PIN, or verifies nobody by itself. */
@@ -68,10 +69,10 @@ function rowsOf(key: Authenticator, tries: Tries, terminal: Terminal): Row[] {
   return [
     [t('keys.path'), key.path],
     [t('keys.protocol'), protocolWords(key, terminal)],
-    [t('keys.model'), key.protocol === 'u2f' ? undefined : aaguidText(info.aaguid)],
+    [t('keys.model'), key.protocol === 'u2f' ? undefined : toUuid(info.aaguid)],
     [t('keys.firmware'), firmwareWords(key, terminal)],
     [t('keys.pin'), pinWords(key, tries, terminal)],
-    [t('keys.shortest_pin'), hasPin ? t('keys.characters', { count: shortestPin(info) }) : undefined],
+    [t('keys.shortest_pin'), hasPin ? t('keys.characters', { count: minimumPinLength(info.minPinLength) }) : undefined],
     [t('keys.pin_protocols'), list(info.pinUvAuthProtocols.map(String))],
     [t('keys.uv'), uvWords(key, tries, terminal)],
     [t('keys.kept_logins'), roomWords(key, terminal)],
@@ -112,7 +113,7 @@ function membersOf(key: Authenticator, { pin, uv }: Tries): Readonly<Record<stri
     pin_retries: pin?.left ?? null,
     pin_power_cycle_needed: pin?.powerCycleNeeded ?? false,
     pin_must_change: info.forcePinChange ?? false,
-    min_pin_length: pinState(info) === 'unsupported' ? null : shortestPin(info),
+    min_pin_length: pinState(info) === 'unsupported' ? null : minimumPinLength(info.minPinLength),
     pin_uv_auth_protocols: info.pinUvAuthProtocols,
     uv_retries: uv ?? null,
     can_wink: key.canWink,

@@ -1,8 +1,9 @@
+import { pinTriesLeft } from '../../auth/webauthn/pin.ts'
 import type { Context } from '../../cli/context.ts'
-import { type Authenticator, CtapError, isCtapError } from '../../hid/index.ts'
+import { type Authenticator, CtapError, isCtapError, minimumPinLength } from '../../hid/index.ts'
 import { CommandError } from '../command-error.ts'
 import { withKey } from './choose-key.ts'
-import { keyMembers, pinState, pinTriesLeft, shortestPin } from './describe.ts'
+import { keyMembers, pinState } from './describe.ts'
 
 /** From here on the person is warned before they type. */
 const fewTries = 3
@@ -20,7 +21,7 @@ async function withNewPin(
   give: (pin: string) => Promise<void>,
 ): Promise<void> {
   for (;;) {
-    const pin = await input.newPin({ shortest: shortestPin(key.info), isFirst })
+    const pin = await input.newPin({ shortest: minimumPinLength(key.info.minPinLength), isFirst })
     const isTyped = input.canRetry
     try {
       return await give(pin)

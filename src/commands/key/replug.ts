@@ -1,7 +1,7 @@
 import type { Context } from '../../cli/context.ts'
 import { type Authenticator, type AuthenticatorSource, CtapError } from '../../hid/index.ts'
+import { equalBytes } from '../../lib/bytes.ts'
 import { CommandError } from '../command-error.ts'
-import { aaguidText } from './describe.ts'
 import { type Looking, lookUntil, openFresh, patience } from './look-until.ts'
 
 type Tools = Looking & Pick<Context, 'terminal' | 'openAuthenticators'>
@@ -45,7 +45,7 @@ export async function replugged(
   try {
     const [again] = await openFresh(source, tools)
     if (!again) throw new CtapError('key_not_found', 'it was pulled out again', { device: key.name })
-    if (again.name !== key.name || aaguidText(again.info.aaguid) !== aaguidText(key.info.aaguid)) {
+    if (again.name !== key.name || !equalBytes(again.info.aaguid, key.info.aaguid)) {
       throw new CommandError('key_other_plugged_in', { key: key.name, other: again.name })
     }
     await use(again)

@@ -1,7 +1,6 @@
 // Authenticator data: WebAuthn Level 3 section 6.1, and attested credential data: section 6.5.1.
 
 import { hash } from 'node:crypto'
-import { toHex } from '../../../lib/bytes.ts'
 import { demand } from './error.ts'
 import { decodeItem, decodeWholeMap } from './strict-cbor.ts'
 
@@ -79,12 +78,6 @@ export function verifyAuthenticatorData(
   demand(data.userPresent, 'webauthn_user_not_present')
   demand(data.userVerified || expected.userVerification !== 'required', 'webauthn_user_not_verified')
   demand(data.backupEligible || !data.backupState, 'webauthn_backup_flags_invalid')
-}
-
-/** An AAGUID of 16 bytes as a UUID in lower case. */
-export function aaguidText(aaguid: Uint8Array): string {
-  const hex = toHex(aaguid)
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
 function parseAttestedCredential(bytes: Uint8Array): AttestedCredential {

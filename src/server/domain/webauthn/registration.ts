@@ -1,10 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
 import type { RegistrationResponseJson } from '../../../contract/webauthn.ts'
-import { equalBytes } from '../../../lib/bytes.ts'
+import { equalBytes, toUuid } from '../../../lib/bytes.ts'
 import type { AttestationType } from './attestation/statement.ts'
 import { verifyAttestation } from './attestation/verify-attestation.ts'
 import { parseAttestationObject } from './attestation-object.ts'
-import { aaguidText, parseAuthenticatorData, verifyAuthenticatorData } from './authenticator-data.ts'
+import { parseAuthenticatorData, verifyAuthenticatorData } from './authenticator-data.ts'
 import { type ExpectedClientData, verifyClientData } from './client-data.ts'
 import { importCoseKey } from './cose-key.ts'
 import { demand } from './error.ts'
@@ -77,7 +77,7 @@ export async function verifyRegistration(
     expected.trustedRoots,
   )
   // U2F knows no models: its attestation does not sign the AAGUID, so that a key could claim to be of any.
-  const aaguid = format === 'fido-u2f' ? noModel : aaguidText(attested.aaguid)
+  const aaguid = format === 'fido-u2f' ? noModel : toUuid(attested.aaguid)
   const isAllowed = expected.allowedAaguids?.includes(aaguid) ?? true
   demand(isAllowed && !expected.deniedAaguids?.includes(aaguid), 'webauthn_authenticator_not_allowed')
   return {
@@ -95,7 +95,7 @@ export async function verifyRegistration(
   }
 }
 
-const noModel = aaguidText(new Uint8Array(16))
+const noModel = toUuid(new Uint8Array(16))
 
 /** Section 5.2.1: transports are distinct and sorted; unknown ones are kept. */
 function readTransports(transports: unknown): string[] {
