@@ -46,6 +46,9 @@ const onlyIn = {
   'better-sqlite3': '^src/server/store/',
   argon2: '^src/server/domain/passwords/',
   '@zxcvbn-ts/language-common': '^src/server/domain/passwords/',
+  nodemailer: '^src/server/providers/smtp/',
+  yaml: '^src/server/config/',
+  'prom-client': '^src/server/metrics/',
   fastify: '^src/server/',
   '@fastify': '^src/server/',
 

@@ -82,6 +82,7 @@ export const exitCodes = {
   password_too_common: refused,
   password_unchanged: refused,
   phone_number_invalid: usage,
+  phone_country_unserved: refused,
   email_address_invalid: usage,
   username_invalid: usage,
   username_taken: refused,

@@ -1,9 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { createOutbox } from './domain/outbox.ts'
 import { createPasswordHashing } from './domain/passwords/password-hashing.ts'
+import { type Counters, noCounters } from './domain/ports/counters.ts'
 import type { MessageSender } from './domain/ports/messages.ts'
 import type { Store } from './domain/ports/store.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
@@ -22,6 +23,8 @@ export interface Edge {
   readonly logger: FastifyBaseLogger
   readonly version: string
   readonly senders: Partial<Record<'phone' | 'email', MessageSender>>
+  /** Left out: nothing is counted. */
+  readonly counters?: Counters
 }
 
 /** The services over an open database, without HTTP: what `hufud bootstrap` needs. */
@@ -44,10 +47,13 @@ async function openWeChatAccount(
 ): Promise<WeChat | undefined> {
   if (!wechat) return undefined
   const { openWeChat } = await import('./providers/wechat/official-account.ts')
-  const { baseUrl, previousEncodingAesKey, ...rest } = wechat
+  const { appId, appSecret, token, encodingAesKey, baseUrl, previousEncodingAesKey } = wechat
   return openWeChat({
-    ...rest,
-    ...(baseUrl ? { baseUrl } : {}),
+    appId,
+    appSecret,
+    token,
+    encodingAesKey,
+    baseUrl,
     ...(previousEncodingAesKey ? { previousEncodingAesKey } : {}),
     accessTokens: accessTokenStore(store, keys, wechat.appId),
     clock,
@@ -57,7 +63,7 @@ async function openWeChatAccount(
 
 /** The composition root: the one place that names concrete stores and providers. */
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
-  const { clock, random, logger, senders } = edge
+  const { clock, random, logger, senders, counters = noCounters } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
   const store = await openSqliteStore(config.databasePath)
   const outbox = createOutbox({
@@ -81,6 +87,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     }),
     policy: config.policy,
     wechat: await openWeChatAccount(config, store, keys, edge),
+    counters,
   })
   return {
     services,

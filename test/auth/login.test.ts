@@ -65,7 +65,8 @@ describe('logIn', () => {
 
   it('has a code sent by its own operation', async () => {
     const { api, login, over } = stage('phone', '123456')
-    const code = { channel: 'phone', destination: '138****1234', expires_at, resend_at: expires_at } as const
+    const times = { expires_at, resend_at: expires_at }
+    const code = { channel: 'phone', destination: '138****1234', ...times, message_id: 'M'.repeat(22) } as const
     api.expects(beginLoginVerification, { params, body: { method: 'phone' } }, { method: 'phone', code })
     api.expects(finishLoginVerification, { params, body: { method: 'phone', code: '123456' } }, complete)
     await login()

@@ -35,7 +35,13 @@ const challenge = challengeOf('c')
 const params = { challenge_id: challenge.challenge_id }
 const codeTo = (channel: 'email' | 'phone', resend_at = '2026-11-22T13:01:00.000Z') => ({
   method: channel,
-  code: { channel, destination: channel === 'email' ? 'a***e@g***l.com' : '138****1234', expires_at, resend_at },
+  code: {
+    channel,
+    destination: channel === 'email' ? 'a***e@g***l.com' : '138****1234',
+    expires_at,
+    resend_at,
+    message_id: 'M'.repeat(22),
+  },
 })
 const options: PublicKeyCredentialRequestOptionsJson = { challenge: 'x'.repeat(43), rpId: 'example.org' }
 const credential: AuthenticationResponseJson = {

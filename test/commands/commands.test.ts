@@ -19,7 +19,13 @@ import { refusal } from '../support/fake-api-client.ts'
 import { fakeContext, id, proof, time, typed } from './fake-context.ts'
 
 const params = { binding_id: id }
-const sent = { channel: 'phone', destination: '+8613800138000', expires_at: time, resend_at: time } as const
+const sent = {
+  channel: 'phone',
+  destination: '+8613800138000',
+  expires_at: time,
+  resend_at: time,
+  message_id: 'M'.repeat(22),
+} as const
 const keys = ['Tiger', 'Tally'].map(name => ({ id: name.padEnd(22, 'x'), name, bound_at: time, last_used_at: null }))
 const item = (name: SecurityItemState['item'], more: Partial<SecurityItemState> = {}): SecurityItemState => ({
   item: name,
@@ -142,7 +148,11 @@ describe('hufu bind', () => {
 
   it('wechat: renews a QR code that expires, and ends by itself when it is scanned', async () => {
     const { context, api, stdout } = await fakeContext({ terminal: { json: true } })
-    api.expects(bindings.beginWeChatBinding, { proof }, { binding_id: id, expires_at: time, qr: qr(1) })
+    api.expects(
+      bindings.beginWeChatBinding,
+      { proof },
+      { binding_id: id, expires_at: time, qr: qr(1), confirm: 'none' },
+    )
     api.expects(bindings.readWeChatBinding, { params }, waiting(1))
     api.expects(bindings.readWeChatBinding, { params }, waiting(1))
     api.expects(bindings.renewWeChatQr, { params }, { qr: qr(9) })
@@ -171,7 +181,11 @@ describe('hufu bind', () => {
     ['refused', 'proof_used', 'scan_refused'],
   ] as const)('wechat: %s by %s is %s', async (state, problem, code) => {
     const { context, api } = await fakeContext()
-    api.expects(bindings.beginWeChatBinding, { proof }, { binding_id: id, expires_at: time, qr: qr(1) })
+    api.expects(
+      bindings.beginWeChatBinding,
+      { proof },
+      { binding_id: id, expires_at: time, qr: qr(1), confirm: 'none' },
+    )
     api.expects(bindings.readWeChatBinding, { params }, { ...waiting(1), state, problem })
     await expect(bindWeChat(context)).rejects.toMatchObject({ code })
   })

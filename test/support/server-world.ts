@@ -7,8 +7,10 @@ import { pino } from 'pino'
 import type { VerificationAnswer } from '../../src/contract/logins.ts'
 import type { StepUpOperation } from '../../src/contract/schemas.ts'
 import { openServices } from '../../src/server/app.ts'
-import { type Config, loadConfig } from '../../src/server/config.ts'
+import type { Config, WeChatConfig } from '../../src/server/config/config.ts'
+import { loadConfig } from '../../src/server/config/load-config.ts'
 import type { Caller, Member, Policy } from '../../src/server/domain/domain.ts'
+import { DeliveryError } from '../../src/server/domain/ports/delivery-error.ts'
 import type { MessageSender, OutgoingMessage } from '../../src/server/domain/ports/messages.ts'
 import { Refusal } from '../../src/server/domain/refusal.ts'
 import type { Services } from '../../src/server/domain/services.ts'
@@ -48,6 +50,20 @@ export interface ServerWorld {
 
 const byPassword: VerificationAnswer = { method: 'password', password }
 
+/** A configuration for WeChat's simulator. */
+export const wechatConfig = (
+  credentials: Pick<WeChatConfig, 'appId' | 'appSecret' | 'token' | 'encodingAesKey'>,
+  baseUrl: string,
+): WeChatConfig => ({
+  ...credentials,
+  mode: 'qr',
+  previousEncodingAesKey: undefined,
+  confirmByCode: false,
+  openPlatform: false,
+  baseUrl,
+  authorizeUrl: baseUrl,
+})
+
 let worlds = 0
 
 export async function openServerWorld(
@@ -59,10 +75,13 @@ export async function openServerWorld(
   const logged: string[] = []
   let failures = 0
   const sender: MessageSender = {
+    reach: () => 'available',
     async send(message) {
-      if (failures-- > 0) throw new Error('the provider hangs up')
+      if (failures-- > 0) throw new DeliveryError('unreachable', 'mailbox', 'hangs up')
       sent.push(message)
+      return { provider: 'mailbox', providerMessageId: null }
     },
+    async close() {},
   }
   const base = loadConfig({ database: `sqlite:${join(folder, 'hufud.db')}` }, { HOME: folder })
   const config: Config = { ...base, policy: { ...base.policy, ...options.policy }, wechat: options.wechat }

@@ -122,6 +122,8 @@ export const enErrors = {
   'next.password_unchanged': 'Choose another.',
   'error.phone_number_invalid': 'This number cannot receive a code.',
   'next.phone_number_invalid': 'Give a mobile number, with its country: +8613800138000.',
+  'error.phone_country_unserved': 'This server sends no text messages to that country.',
+  'next.phone_country_unserved': 'Give a number of another country, or ask your administrator to allow this one.',
   'error.email_address_invalid': 'This is no email address.',
   'next.email_address_invalid': 'Give it as name@example.org.',
   'error.username_invalid': 'This is no user name.',

@@ -44,9 +44,14 @@ export async function recordChange(domain: Domain, queries: Queries, caller: Cal
   if (newDestination && !destinations.some(known => known.destination === newDestination.destination)) {
     destinations.push(newDestination)
   }
-  for (const to of destinations.filter(({ channel }) => domain.outbox.channels.has(channel))) {
+  for (const to of destinations.filter(({ channel }) => domain.outbox.reach(channel, null) === 'available')) {
     const facts = { username: account.username, at: now, source: caller.source, values: change.details }
     const message = noticeMessage(to, change.notice, facts, domain.policy.serviceName, caller.locale)
-    await domain.outbox.add(queries, message, now + noticeLifetime)
+    await domain.outbox.add(queries, message, {
+      channel: to.channel,
+      purpose: 'notice',
+      accountId: account.id,
+      notAfter: now + noticeLifetime,
+    })
   }
 }

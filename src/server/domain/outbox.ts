@@ -2,21 +2,30 @@ import { utf8 } from '../../lib/bytes.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import type { OutboxTable } from '../store/schema.ts'
-import type { MessageSender, OutgoingMessage } from './ports/messages.ts'
-import type { Queries, Store } from './ports/store.ts'
+import type { MessageSender, OutgoingMessage, Reach } from './ports/messages.ts'
+import type { Channel, Queries, Store } from './ports/store.ts'
 import { newId, type SecretKeys } from './secret-keys.ts'
 
 export type NewMessage = Omit<OutgoingMessage, 'id'>
 
+/** What a message is about, for its row. */
+export interface MessageSubject {
+  readonly channel: Channel
+  readonly purpose: 'login' | 'step_up' | 'bind' | 'notice'
+  readonly accountId: string | null
+  /** Milliseconds since the Unix epoch; after it the message makes no sense any more. */
+  readonly notAfter: number
+}
+
 /** Messages as rows of the transaction that they tell of, sent after its commit. */
 export interface Outbox {
-  /** Which channels can be sent to at all. */
-  readonly channels: ReadonlySet<'phone' | 'email'>
+  /** Whether `destination` can be sent to now; `null` asks whether anybody at all can be, by this channel. */
+  reach(channel: Channel, destination: string | null): Reach
   /**
-   * Adds a message in the caller's transaction. `undefined` adds a row of the same cost that nobody receives, so that
-   * an account without a number takes as long to answer as one with it.
+   * Adds a message in the caller's transaction and returns its id. `undefined` adds a decoy: a row of the same cost
+   * that nobody receives, so that an account without a number takes as long to answer as one with it.
    */
-  add(queries: Queries, message: NewMessage | undefined, notAfter: number): Promise<void>
+  add(queries: Queries, message: NewMessage | undefined, about: MessageSubject): Promise<string>
   /** Tells that a transaction with messages was committed. */
   wake(): void
   /** Stops delivering, and waits for what is under way. */
@@ -48,7 +57,7 @@ export function createOutbox({
   clock: Clock
   random: Random
   keys: SecretKeys
-  senders: Partial<Record<'phone' | 'email', MessageSender>>
+  senders: Partial<Record<Channel, MessageSender>>
   /** Told of every attempt that failed, without the message. */
   onFailure: (messageId: string, error: unknown) => void
 }): Outbox {
@@ -58,7 +67,7 @@ export function createOutbox({
 
   async function deliver(row: OutboxTable): Promise<void> {
     const sender = row.channel === 'phone' || row.channel === 'email' ? senders[row.channel] : undefined
-    if (!sender || row.not_after <= clock.now()) {
+    if (!sender || row.decoy === 1 || row.not_after <= clock.now()) {
       return store.transaction(queries => queries.outbox.markFailed(row.id, clock.now()))
     }
     try {
@@ -103,13 +112,16 @@ export function createOutbox({
   const running = Object.keys(senders).length > 0 ? run() : Promise.resolve()
 
   return {
-    channels: new Set((['phone', 'email'] as const).filter(channel => senders[channel])),
-    async add(queries, message, notAfter) {
+    reach: (channel, destination) => senders[channel]?.reach(destination) ?? 'off',
+    async add(queries, message, { channel, purpose, accountId, notAfter }) {
       const id = newId(random)
       const now = clock.now()
       await queries.outbox.insert({
         id,
-        channel: message?.channel ?? 'none',
+        channel,
+        purpose,
+        account_id: accountId,
+        decoy: message === undefined ? 1 : 0,
         sealed_message: keys.seal('outbox', id, utf8(JSON.stringify(message ?? { text: '-'.repeat(160) }))),
         created_at: now,
         not_after: notAfter,
@@ -117,7 +129,15 @@ export function createOutbox({
         next_attempt_at: now,
         sent_at: null,
         failed_at: null,
+        claim_id: null,
+        lapsed: 0,
+        provider: null,
+        provider_message_id: null,
+        failure: null,
+        receipt: null,
+        receipt_at: null,
       })
+      return id
     },
     wake() {
       woken = true

@@ -45,6 +45,8 @@ export function codeMessage(
     subject: sentence(locale, 'code_subject', values),
     text: sentence(locale, `code_${purpose}`, values),
     code,
+    link: null,
+    notice: null,
   }
 }
 
@@ -70,5 +72,7 @@ export function noticeMessage(
     subject: sentence(locale, 'notice_subject', values),
     text: sentence(locale, 'notice_body', values),
     code: null,
+    link: null,
+    notice: { what: facts.username, account: facts.username, time: values.time },
   }
 }

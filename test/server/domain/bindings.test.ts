@@ -3,7 +3,14 @@ import { systemRandom } from '../../../src/lib/random.ts'
 import type { Member } from '../../../src/server/domain/domain.ts'
 import type { WeChatScan } from '../../../src/server/domain/ports/wechat.ts'
 import { startWeChatSimulator, type WeChatSimulator } from '../../../src/simulators/wechat/simulator.ts'
-import { caller, openServerWorld, password, refusalOf, type ServerWorld } from '../../support/server-world.ts'
+import {
+  caller,
+  openServerWorld,
+  password,
+  refusalOf,
+  type ServerWorld,
+  wechatConfig,
+} from '../../support/server-world.ts'
 import { SteppedClock } from '../../support/stepped-clock.ts'
 
 const minute = 60_000
@@ -13,7 +20,7 @@ let wechat: WeChatSimulator
 beforeAll(async () => {
   wechat = await startWeChatSimulator({ clock: new SteppedClock(), random: systemRandom })
   const { credentials, baseUrl } = wechat
-  world = await openServerWorld({ wechat: { ...credentials, baseUrl, previousEncodingAesKey: undefined } })
+  world = await openServerWorld({ wechat: wechatConfig(credentials, baseUrl) })
 })
 afterAll(async () => {
   await world.close()

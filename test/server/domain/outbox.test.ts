@@ -17,10 +17,16 @@ const message = {
   subject: 's',
   text: 't',
   code: '012345',
+  link: null,
+  notice: null,
 } as const
 
+const until = (notAfter: number) => ({ channel: 'email', purpose: 'bind', accountId: null, notAfter }) as const
+
 const add = (notAfter: number) =>
-  world.services.domain.store.transaction(queries => world.services.domain.outbox.add(queries, message, notAfter))
+  world.services.domain.store.transaction(queries =>
+    world.services.domain.outbox.add(queries, message, until(notAfter)),
+  )
 const rowsLeft = () => world.services.domain.store.read.outbox.nextDueAt()
 
 test('a message is sent after the commit of its transaction, with its code as text, and then forgotten', async () => {
@@ -33,7 +39,7 @@ test('a message is sent after the commit of its transaction, with its code as te
 test('a transaction that is rolled back sends nothing', async () => {
   const { store, outbox } = world.services.domain
   const failing = store.transaction(async queries => {
-    await outbox.add(queries, message, world.clock.now() + minute)
+    await outbox.add(queries, message, until(world.clock.now() + minute))
     throw new Error('no')
   })
   await expect(failing).rejects.toThrow('no')
@@ -65,7 +71,7 @@ test('what makes no sense any more is not sent', async () => {
 
 test('a message for nobody costs a row and reaches nobody', async () => {
   const { store, outbox } = world.services.domain
-  await store.transaction(queries => outbox.add(queries, undefined, world.clock.now() + minute))
+  await store.transaction(queries => outbox.add(queries, undefined, until(world.clock.now() + minute)))
   outbox.wake()
   await expect.poll(rowsLeft).toBeUndefined()
   expect(world.sent).toEqual([])
@@ -100,7 +106,7 @@ test('waits grow, are bounded, and are spread', () => {
 test('a process that can send nothing leaves the messages to those that can', async () => {
   const mute = await openServerWorld({ channels: [] })
   const { store, outbox } = mute.services.domain
-  await store.transaction(queries => outbox.add(queries, message, mute.clock.now() + minute))
+  await store.transaction(queries => outbox.add(queries, message, until(mute.clock.now() + minute)))
   outbox.wake()
   await mute.services.domain.store.ping()
   mute.clock.advance(minute / 2)
@@ -112,7 +118,23 @@ test('a process that can send nothing leaves the messages to those that can', as
 test('a message that cannot be opened stops no other', async () => {
   const { store, outbox } = world.services.domain
   await store.transaction(async queries => {
-    const row = { channel: 'email', not_after: world.clock.now() + minute, attempts: 0, sent_at: null, failed_at: null }
+    const row = {
+      channel: 'email',
+      purpose: 'bind',
+      account_id: null,
+      decoy: 0,
+      not_after: world.clock.now() + minute,
+      attempts: 0,
+      sent_at: null,
+      failed_at: null,
+      claim_id: null,
+      lapsed: 0,
+      provider: null,
+      provider_message_id: null,
+      failure: null,
+      receipt: null,
+      receipt_at: null,
+    }
     const now = world.clock.now()
     await queries.outbox.insert({
       ...row,
@@ -121,7 +143,7 @@ test('a message that cannot be opened stops no other', async () => {
       created_at: now - 1,
       next_attempt_at: now,
     })
-    await outbox.add(queries, message, now + minute)
+    await outbox.add(queries, message, until(now + minute))
   })
   outbox.wake()
   await expect.poll(() => world.sent.length).toBe(1)

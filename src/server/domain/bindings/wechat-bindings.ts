@@ -22,7 +22,7 @@ export interface WeChatQrCode {
 }
 
 export interface WeChatBindingState {
-  readonly state: 'waiting' | 'bound' | 'expired' | 'refused'
+  readonly state: 'waiting' | 'scanned' | 'bound' | 'expired' | 'refused'
   readonly problem: 'already_bound' | 'bound_elsewhere' | 'proof_used' | null
   readonly value: string | null
   readonly replaced: boolean
@@ -35,7 +35,7 @@ export interface WeChatBindings {
   begin(
     member: Member,
     proof: string | undefined,
-  ): Promise<{ binding_id: string; expires_at: string; qr: WeChatQrCode }>
+  ): Promise<{ binding_id: string; expires_at: string; qr: WeChatQrCode; confirm: 'none' | 'code' }>
   read(member: Member, bindingId: string): Promise<WeChatBindingState>
   renew(member: Member, bindingId: string): Promise<{ qr: WeChatQrCode }>
   /** Takes a genuine push and returns what to say to the person who scanned; `undefined` when there is nothing. */
@@ -91,7 +91,7 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
     const earlier = await queries.authenticators.findWeChat(account.id)
     await finishPending(domain, queries, binding, earlier ? 'rebound' : 'bound')
     const { method } = await stepUps.consumePending(queries, null, binding.challenge_id)
-    const identity = { account_id: account.id, openid: scan.openid, bound_at: now }
+    const identity = { account_id: account.id, openid: scan.openid, bound_at: now, unionid: null }
     if (await queries.authenticators.putWeChat(identity)) throw new ScanRefused('bound_elsewhere')
     await queries.bindings.endByItem(account.id, 'wechat', now)
     await recordChange(domain, queries, caller, {
@@ -116,7 +116,7 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
           qr_expires_at: qrExpiresAt,
         }),
       )
-      return { binding_id: binding.id, expires_at: isoTime(binding.expires_at), qr }
+      return { binding_id: binding.id, expires_at: isoTime(binding.expires_at), qr, confirm: 'none' }
     },
 
     async read(member, bindingId) {

@@ -56,7 +56,7 @@ export async function sendCode(
   caller: Caller,
 ): Promise<CodeSent> {
   const { clock, random, policy, outbox } = domain
-  if (!outbox.channels.has(subject.channel)) throw new Refusal('method_not_available')
+  if (outbox.reach(subject.channel, null) !== 'available') throw new Refusal('method_not_available')
   const now = clock.now()
   const previous = await queries.codes.latest(subject.id, subject.channel)
   const resendAt = (previous?.sent_at ?? Number.NEGATIVE_INFINITY) + policy.resendAfter
@@ -79,12 +79,18 @@ export async function sendCode(
   })
   const { destination } = subject
   const message = destination ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
-  await outbox.add(queries, message, expiresAt)
+  const messageId = await outbox.add(queries, message, {
+    channel: subject.channel,
+    purpose: subject.purpose,
+    accountId: subject.accountId,
+    notAfter: expiresAt,
+  })
   return {
     channel: subject.channel,
     destination: shown,
     expires_at: isoTime(expiresAt),
     resend_at: isoTime(now + policy.resendAfter),
+    message_id: messageId,
   }
 }
 

@@ -2,8 +2,8 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import * as Type from 'typebox/type'
+import { defaultPolicy, type WebAuthnPolicy } from '../domain/domain.ts'
 import { ConfigError } from './config-error.ts'
-import { defaultPolicy, type WebAuthnPolicy } from './domain/domain.ts'
 import { checkWebOrigin } from './origin.ts'
 
 const Aaguid = Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' })

@@ -4,11 +4,13 @@ import { availableParallelism, homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Errors } from 'typebox/schema'
 import * as Type from 'typebox/type'
+import { defaultPolicy } from '../domain/domain.ts'
+import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
-import { defaultPolicy, type Policy } from './domain/domain.ts'
 import { checkWebOrigin } from './origin.ts'
-import { readWebAuthnConfig, WebAuthnConfig } from './webauthn-config.ts'
+import { readWebAuthnConfig, WebAuthnConfig } from './webauthn.ts'
 
+export type { Config } from './config.ts'
 export { ConfigError } from './config-error.ts'
 
 /** The configuration file: JSON. Secrets are not in it; they come from files of their own or the environment. */
@@ -42,29 +44,6 @@ const ConfigFile = Type.Object(
   },
   { additionalProperties: false },
 )
-
-export interface WeChatConfig {
-  readonly appId: string
-  readonly appSecret: string
-  readonly token: string
-  readonly encodingAesKey: string
-  readonly previousEncodingAesKey: string | undefined
-  readonly baseUrl: string | undefined
-}
-
-export interface Config {
-  readonly host: string
-  readonly port: number
-  readonly databasePath: string
-  /** Where the 32-byte key lies, or its base64url text itself. */
-  readonly secretKey: { readonly file: string } | { readonly text: string }
-  readonly trustedProxies: readonly string[]
-  readonly logLevel: string
-  readonly hashConcurrency: number
-  readonly hashQueue: number
-  readonly policy: Policy
-  readonly wechat: WeChatConfig | undefined
-}
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -169,9 +148,17 @@ export function loadConfig(
       ...(file.service_name ? { serviceName: file.service_name } : {}),
       ...(file.minimum_password_length ? { minimumPasswordLength: file.minimum_password_length } : {}),
     },
+    email: undefined,
+    sms: undefined,
+    metrics: undefined,
+    off: [],
     wechat: file.wechat && {
       appId: file.wechat.app_id,
-      baseUrl: file.wechat.base_url,
+      mode: 'qr',
+      confirmByCode: false,
+      openPlatform: false,
+      authorizeUrl: 'https://open.weixin.qq.com',
+      baseUrl: file.wechat.base_url ?? 'https://api.weixin.qq.com',
       appSecret: requiredSecret(env, 'HUFUD_WECHAT_APP_SECRET'),
       token: requiredSecret(env, 'HUFUD_WECHAT_TOKEN'),
       encodingAesKey: requiredSecret(env, 'HUFUD_WECHAT_AES_KEY'),

@@ -3,10 +3,10 @@ import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemRandom } from '../../src/lib/random.ts'
-import { ConfigError, loadConfig } from '../../src/server/config.ts'
-import { loadSecretKey } from '../../src/server/secret-key-file.ts'
-import { rootCertificate } from '../support/webauthn-attestation.ts'
+import { systemRandom } from '../../../src/lib/random.ts'
+import { ConfigError, loadConfig } from '../../../src/server/config/load-config.ts'
+import { loadSecretKey } from '../../../src/server/secret-key-file.ts'
+import { rootCertificate } from '../../support/webauthn-attestation.ts'
 
 const aaguid = '00112233-4455-6677-8899-aabbccddeeff'
 const bothLists = { allowed_aaguids: [aaguid], denied_aaguids: [aaguid.toUpperCase()] }
