@@ -133,8 +133,10 @@ describe('a push of Twilio', () => {
     expect((await simulator.report(sid, 'delivered')).status).toBe(200)
   })
 
-  test('is not asked for with another method', async () => {
+  test('is not asked for with another method, and changes nothing for the rest of the API', async () => {
     expect((await fetch(statusCallback)).status).toBe(404)
+    expect((await post('/v1/logins', '{"username":"a"}', json)).status).toBe(201)
+    expect((await post('/v1/logins', 'username=a')).status).toBe(415)
   })
 })
 
