@@ -50,7 +50,7 @@ export const resendBindingCode = defineOperation({
   params: BindingParams,
   status: 200,
   answer: PendingCode,
-  problems: ['binding_expired', 'throttled'],
+  problems: ['binding_expired', 'phone_country_unserved', 'method_not_available', 'throttled'],
 })
 
 export const cancelBinding = defineOperation({

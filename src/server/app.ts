@@ -6,6 +6,7 @@ import { createOutbox } from './domain/outbox.ts'
 import { createPasswordHashing } from './domain/passwords/password-hashing.ts'
 import { type Counters, noCounters } from './domain/ports/counters.ts'
 import type { MessageSender } from './domain/ports/messages.ts'
+import type { ReceiptReader } from './domain/ports/receipts.ts'
 import type { Store } from './domain/ports/store.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
 import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
@@ -25,6 +26,8 @@ export interface Edge {
   readonly senders: Partial<Record<'phone' | 'email', MessageSender>>
   /** Left out: nothing is counted. */
   readonly counters?: Counters
+  /** Left out: no receipts are taken. */
+  readonly receiptReaders?: readonly ReceiptReader[]
 }
 
 /** The services over an open database, without HTTP: what `hufud bootstrap` needs. */
@@ -63,7 +66,7 @@ async function openWeChatAccount(
 
 /** The composition root: the one place that names concrete stores and providers. */
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
-  const { clock, random, logger, senders, counters = noCounters } = edge
+  const { clock, random, logger, senders, counters = noCounters, receiptReaders = [] } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
   const store = await openSqliteStore(config.databasePath)
   const outbox = createOutbox({
@@ -88,6 +91,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     policy: config.policy,
     wechat: await openWeChatAccount(config, store, keys, edge),
     counters,
+    receiptReaders,
   })
   return {
     services,

@@ -99,6 +99,31 @@ describe('hufu bind', () => {
     api.verifyAllCalled()
   })
 
+  it('phone: asks for another number with the same proof when the country of the first is not served', async () => {
+    const input = { canRetry: true, phoneNumber: typed(['+4915112345678', '+8613800138000']) }
+    const { context, api, stderr, stepUps } = await fakeContext({
+      input,
+      interaction: new ScriptedInteraction('123456'),
+    })
+    const call = (phone_number: string) => ({ body: { phone_number }, proof })
+    api.expects(bindings.beginPhoneBinding, call('+4915112345678'), refusal('phone_country_unserved'))
+    api.expects(bindings.beginPhoneBinding, call('+8613800138000'), { binding_id: id, code: sent })
+    const bound = { item: 'phone', value: '138****8000', replaced: false } as const
+    api.expects(bindings.finishCodeBinding, { params, body: { code: '123456' } }, bound)
+    await bindPhone(context, { phoneNumber: undefined })
+    api.verifyAllCalled()
+    expect(stepUps).toEqual(['phone.bind'])
+    expect(stderr()).toContain('sends no text messages to that country')
+  })
+
+  it('phone: ends where the country is not served and nobody is there to type another number', async () => {
+    const { context, api } = await fakeContext({ input: { canRetry: false } })
+    const body = { phone_number: '+4915112345678' }
+    api.expects(bindings.beginPhoneBinding, { body, proof }, refusal('phone_country_unserved'))
+    const binding = bindPhone(context, { phoneNumber: '+4915112345678' })
+    await expect(binding).rejects.toMatchObject({ code: 'phone_country_unserved' })
+  })
+
   it('email: asks for another address with the same proof when the first is none', async () => {
     const input = { canRetry: true, emailAddress: typed(['a@b', 'a@example.org']) }
     const { context, api, stepUps } = await fakeContext({ input, interaction: new ScriptedInteraction('123456') })

@@ -10,8 +10,10 @@ import { openServices } from '../../src/server/app.ts'
 import type { Config, WeChatConfig } from '../../src/server/config/config.ts'
 import { loadConfig } from '../../src/server/config/load-config.ts'
 import type { Caller, Member, Policy } from '../../src/server/domain/domain.ts'
+import type { Counters } from '../../src/server/domain/ports/counters.ts'
 import { DeliveryError } from '../../src/server/domain/ports/delivery-error.ts'
 import type { MessageSender, OutgoingMessage } from '../../src/server/domain/ports/messages.ts'
+import type { ReceiptReader } from '../../src/server/domain/ports/receipts.ts'
 import { Refusal } from '../../src/server/domain/refusal.ts'
 import type { Services } from '../../src/server/domain/services.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -67,7 +69,17 @@ export const wechatConfig = (
 let worlds = 0
 
 export async function openServerWorld(
-  options: { policy?: Partial<Policy>; wechat?: Config['wechat']; channels?: ('phone' | 'email')[] } = {},
+  options: {
+    policy?: Partial<Policy>
+    wechat?: Config['wechat']
+    channels?: ('phone' | 'email')[]
+    /** Instead of those that keep what was sent in `sent`. */
+    senders?: Partial<Record<'phone' | 'email', MessageSender>>
+    /** Whom the senders reach; left out: everybody. */
+    reach?: MessageSender['reach']
+    receiptReaders?: readonly ReceiptReader[]
+    counters?: Counters
+  } = {},
 ): Promise<ServerWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'hufud-test-'))
   const clock = new SteppedClock()
@@ -75,7 +87,7 @@ export async function openServerWorld(
   const logged: string[] = []
   let failures = 0
   const sender: MessageSender = {
-    reach: () => 'available',
+    reach: options.reach ?? (() => 'available'),
     async send(message) {
       if (failures-- > 0) throw new DeliveryError('unreachable', 'mailbox', 'hangs up')
       sent.push(message)
@@ -92,7 +104,9 @@ export async function openServerWorld(
     random: seededRandom(`world ${++worlds}`),
     logger,
     version: 'test',
-    senders: Object.fromEntries(channels.map(channel => [channel, sender])),
+    senders: { ...Object.fromEntries(channels.map(channel => [channel, sender])), ...options.senders },
+    ...(options.receiptReaders ? { receiptReaders: options.receiptReaders } : {}),
+    ...(options.counters ? { counters: options.counters } : {}),
   })
 
   const logIn = async (username: string, withPassword = password): Promise<Member> => {

@@ -14,7 +14,9 @@ export async function run(context: Context, { phoneNumber }: { phoneNumber: stri
         interaction.codeSent(pending.code, 'bind')
         return await proveByCode(context, { binding_id: pending.binding_id, channel: 'phone', sent: pending.code })
       } catch (error) {
-        if (!input.canRetry || !isApiError(error, 'phone_number_invalid', 'already_bound')) throw error
+        if (!input.canRetry || !isApiError(error, 'phone_number_invalid', 'phone_country_unserved', 'already_bound')) {
+          throw error
+        }
         explain(error)
       }
     }

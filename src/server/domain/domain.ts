@@ -5,6 +5,7 @@ import type { AccountsTable, SessionsTable } from '../store/schema.ts'
 import type { Outbox } from './outbox.ts'
 import type { PasswordHashing } from './passwords/password-hashing.ts'
 import type { Counters } from './ports/counters.ts'
+import type { ReceiptReader } from './ports/receipts.ts'
 import type { Store } from './ports/store.ts'
 import type { WeChat } from './ports/wechat.ts'
 import type { SecretKeys } from './secret-keys.ts'
@@ -90,6 +91,8 @@ export interface Domain {
   readonly policy: Policy
   readonly wechat: WeChat | undefined
   readonly counters: Counters
+  /** One for each provider whose receipts are taken. */
+  readonly receiptReaders: readonly ReceiptReader[]
 }
 
 /** Who is asking, as the connection tells. */

@@ -3,6 +3,7 @@ import { serverHeader } from '../../contract/server.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
 import { sendProblem } from './problems.ts'
+import { serveReceipts } from './receipts.ts'
 import { serveContract } from './routes.ts'
 import { serveWeChatCallback } from './wechat-callback.ts'
 
@@ -76,5 +77,6 @@ export function createHttpServer({
   )
   serveContract(app, services)
   serveWeChatCallback(app, services)
+  serveReceipts(app, services)
   return app
 }

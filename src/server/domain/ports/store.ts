@@ -195,6 +195,17 @@ export interface OutboxQueries {
   markFailed(id: string, now: number): Promise<void>
   postpone(id: string, nextAttemptAt: number): Promise<void>
   nextDueAt(): Promise<number | undefined>
+  /**
+   * Notes what a provider tells of a message that it had taken over. `delivered` is final; `undelivered` gives way to
+   * it, and to nothing else.
+   * @returns false when nothing changed: the message is unknown, or as much was known before
+   */
+  setReceipt(
+    provider: string,
+    providerMessageId: string,
+    receipt: 'delivered' | 'undelivered',
+    now: number,
+  ): Promise<boolean>
 }
 
 export interface LinkQueries {

@@ -43,10 +43,26 @@ const sendThrottles = ({ keys }: Pick<Domain, 'keys'>, subject: CodeSubject): Th
 ]
 
 /**
+ * Whether somebody delivers to the subject's destination now. At a login nothing may depend on it but whether a message
+ * or a decoy is queued, since it would tell that there is a number, and of which country.
+ * @throws {Refusal} `method_not_available` where the whole channel is off, for everybody alike; after the person has
+ * proven who they are, also where this destination is; `phone_country_unserved` where it is to be bound.
+ */
+function isReachable({ outbox }: Pick<Domain, 'outbox'>, { channel, destination, purpose }: CodeSubject): boolean {
+  const reach = destination === null ? 'off' : outbox.reach(channel, destination)
+  if (purpose === 'bind' && reach === 'unserved') throw new Refusal('phone_country_unserved')
+  if (outbox.reach(channel, null) !== 'available') throw new Refusal('method_not_available')
+  if (reach === 'available') return true
+  if (purpose === 'login' || destination === null) return false
+  throw new Refusal('method_not_available')
+}
+
+/**
  * Makes a code of six digits, stores its keyed hash and puts its message into the outbox, in the caller's transaction;
  * an earlier code of the subject stops working. Call `outbox.wake()` after the commit.
  * @param shown how the destination is named in the answer
- * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many.
+ * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many; `method_not_available` and
+ * `phone_country_unserved` where nobody delivers.
  */
 export async function sendCode(
   domain: Domain,
@@ -56,7 +72,7 @@ export async function sendCode(
   caller: Caller,
 ): Promise<CodeSent> {
   const { clock, random, policy, outbox } = domain
-  if (outbox.reach(subject.channel, null) !== 'available') throw new Refusal('method_not_available')
+  const reachable = isReachable(domain, subject)
   const now = clock.now()
   const previous = await queries.codes.latest(subject.id, subject.channel)
   const resendAt = (previous?.sent_at ?? Number.NEGATIVE_INFINITY) + policy.resendAfter
@@ -78,7 +94,8 @@ export async function sendCode(
     replaced_at: null,
   })
   const { destination } = subject
-  const message = destination ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
+  const message =
+    destination && reachable ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
   const messageId = await outbox.add(queries, message, {
     channel: subject.channel,
     purpose: subject.purpose,

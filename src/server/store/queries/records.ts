@@ -113,4 +113,18 @@ export const outboxQueries = (db: Handle): OutboxQueries => ({
       .executeTakeFirst()
     return row?.next_attempt_at
   },
+
+  async setReceipt(provider, providerMessageId, receipt, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('outbox')
+      .set({ receipt, receipt_at: now })
+      .where('provider', '=', provider)
+      .where('provider_message_id', '=', providerMessageId)
+      .where(({ eb, or }) => {
+        const isFirst = eb('receipt', 'is', null)
+        return receipt === 'delivered' ? or([isFirst, eb('receipt', '=', 'undelivered')]) : isFirst
+      })
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows > 0n
+  },
 })
