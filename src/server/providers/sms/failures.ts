@@ -27,6 +27,15 @@ export type Meaning =
   | 'day'
   | 'limit'
 
+/** What error codes mean: by the whole code, or by its first word, which tells the kind of an error. */
+export type Meanings = Readonly<Record<string, Meaning>>
+
+export function meaningIn(meanings: Meanings, code: string): Meaning {
+  const [kind = ''] = code.split('.')
+  const entry = [code, kind].find(key => Object.hasOwn(meanings, key))
+  return (entry === undefined ? undefined : meanings[entry]) ?? 'unsure'
+}
+
 /** What a call is for: a message with a code, one without, or a question to the provider. */
 export type Purpose = 'code' | 'notice' | 'check'
 

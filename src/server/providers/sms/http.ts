@@ -11,7 +11,7 @@ export interface HttpCall {
    * What it means that the request may have arrived and its answer has not: `uncertain` for a call that sends a message,
    * `unreachable` for one that asks a question.
    */
-  readonly ifLost: DeliveryFailure & ('uncertain' | 'unreachable')
+  readonly ifLost: Extract<DeliveryFailure, 'uncertain' | 'unreachable'>
 }
 
 export interface HttpAnswer {

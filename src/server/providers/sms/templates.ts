@@ -69,7 +69,7 @@ const templateIn = (locale: keyof Templates, templates: Templates): string | und
   templates[locale] ?? templates['zh-CN'] ?? templates.en
 
 function plain(text: string, limit: number): string {
-  const kept = text.replace(/[^\p{L}\p{M}\p{Nd}*@:_+，、（）()-]+/gu, ' ').trim()
+  const kept = text.replace(/(?:[^\p{L}\p{M}\p{Nd}*@:_+，、（）()-]|\p{Extended_Pictographic})+/gu, ' ').trim()
   return [...kept].slice(0, limit).join('').trimEnd() || '-'
 }
 

@@ -1,17 +1,18 @@
-import type { Meaning } from '../failures.ts'
+import { type Meaning, type Meanings, meaningIn } from '../failures.ts'
 
 /**
  * Error codes of Short Message Service (国内消息 "API 错误码") and of Aliyun's gateway ("公共错误码"). `isp.SYSTEM_ERROR`
  * asks for the call to be made again, and the gateway answers `ServiceUnavailable` instead of the service; what says that
  * something failed underway may have failed after the message left. A nonce that was used means that this very request
  * had arrived before.
+ *
+ * Codes of one word are kinds, too, for what has no entry of its own. An unknown `isv.…` refuses this call: not sent, and
+ * not worth a second attempt. Of other unknown codes nothing can be said: it may have been sent.
  */
-const meanings: Readonly<Record<string, Meaning>> = {
+const meanings: Meanings = {
   'isv.DAY_LIMIT_CONTROL': 'day',
   'isv.MONTH_LIMIT_CONTROL': 'day',
   Throttling: 'second',
-  'Throttling.User': 'second',
-  'Throttling.Api': 'second',
 
   'isv.MOBILE_NUMBER_ILLEGAL': 'number',
   'isv.MOBILE_COUNT_OVER_LIMIT': 'number',
@@ -47,16 +48,12 @@ const meanings: Readonly<Record<string, Meaning>> = {
   'isp.RAM_PERMISSION_DENY': 'configuration',
   SignatureDoesNotMatch: 'configuration',
   IncompleteSignature: 'configuration',
-  'InvalidAccessKeyId.NotFound': 'configuration',
-  'InvalidAccessKeyId.Inactive': 'configuration',
   InvalidAccessKeyId: 'configuration',
-  'InvalidTimeStamp.Expired': 'configuration',
-  'InvalidTimeStamp.Format': 'configuration',
+  InvalidTimeStamp: 'configuration',
+  InvalidAction: 'configuration',
+  InvalidApi: 'configuration',
   InvalidVersion: 'configuration',
-  'InvalidAction.NotFound': 'configuration',
-  'InvalidApi.NotFound': 'configuration',
   Forbidden: 'configuration',
-  'Forbidden.RAM': 'configuration',
   NoPermission: 'configuration',
 
   'isp.SYSTEM_ERROR': 'unsent',
@@ -65,6 +62,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
   'isp.GATEWAY_ERROR': 'unsure',
   InternalError: 'unsure',
   SignatureNonceUsed: 'unsure',
+
+  isv: 'content',
 }
 
 /** `isv.BUSINESS_LIMIT_CONTROL` is for one number, and says in its message which of its three limits is reached. */
@@ -74,15 +73,9 @@ const businessLimits: readonly (readonly [string, Meaning])[] = [
   ['天级', 'day'],
 ]
 
-/**
- * What an error means. An unknown `isv.…` is the provider's refusal of this call, by its prefix: not sent, and not worth
- * a second attempt. Of an unknown code of another kind nothing can be said: it may have been sent.
- */
+/** @param message the text beside the code */
 export function aliyunMeaning(code: string, message: unknown): Meaning {
-  if (code === 'isv.BUSINESS_LIMIT_CONTROL') {
-    const text = typeof message === 'string' ? message : ''
-    return businessLimits.find(([sign]) => text.includes(sign))?.[1] ?? 'limit'
-  }
-  if (Object.hasOwn(meanings, code)) return meanings[code] ?? 'unsure'
-  return code.startsWith('isv.') ? 'content' : 'unsure'
+  if (code !== 'isv.BUSINESS_LIMIT_CONTROL') return meaningIn(meanings, code)
+  const text = typeof message === 'string' ? message : ''
+  return businessLimits.find(([sign]) => text.includes(sign))?.[1] ?? 'limit'
 }

@@ -1,10 +1,14 @@
-import type { Meaning } from '../failures.ts'
+import { type Meaning, type Meanings, meaningIn } from '../failures.ts'
 
 /**
  * Error codes of Short Message Service ("短信 API 3.0 发送错误码") and of API 3.0 ("公共错误码"). What says that something
  * failed inside, or timed out, may have failed after the message left.
+ *
+ * Codes of one word are kinds, for what has no entry of its own. Unknown codes of the kinds that refuse a call are taken
+ * as refusals of this one message: not sent, and not worth a second attempt. Of all others, `InternalError` among them,
+ * it may have been sent.
  */
-const meanings: Readonly<Record<string, Meaning>> = {
+const meanings: Meanings = {
   'LimitExceeded.PhoneNumberThirtySecondLimit': 'half minute',
   'LimitExceeded.PhoneNumberOneHourLimit': 'hour',
   'LimitExceeded.PhoneNumberDailyLimit': 'day',
@@ -55,10 +59,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   IpNotInWhitelist: 'configuration',
 
   ServiceUnavailable: 'unsent',
-}
 
-/** Of a code without an entry its first word decides, which tells the kind of an error in API 3.0. */
-const kinds: Readonly<Record<string, Meaning>> = {
   AuthFailure: 'configuration',
   UnauthorizedOperation: 'configuration',
   LimitExceeded: 'limit',
@@ -71,12 +72,4 @@ const kinds: Readonly<Record<string, Meaning>> = {
   UnsupportedOperation: 'content',
 }
 
-/**
- * What an error means. Unknown codes of the kinds that refuse a call are taken as refusals of this one message: not sent,
- * and not worth a second attempt. Of all others, `InternalError` among them, it may have been sent.
- */
-export function tencentMeaning(code: string): Meaning {
-  if (Object.hasOwn(meanings, code)) return meanings[code] ?? 'unsure'
-  const [kind = ''] = code.split('.')
-  return (Object.hasOwn(kinds, kind) ? kinds[kind] : undefined) ?? 'unsure'
-}
+export const tencentMeaning = (code: string): Meaning => meaningIn(meanings, code)

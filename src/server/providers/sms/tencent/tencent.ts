@@ -110,7 +110,7 @@ export function openTencent(
       return { provider, providerMessageId: messageIdOf(sent?.SerialNo) }
     },
     async check(signal) {
-      let left = templatesOf(config).map(Number)
+      let left = templatesOf(config).map(idOf)
       for (const international of [0, 1] as const) {
         const states = await statesOf(left, international, signal)
         if (states === undefined) return
@@ -125,4 +125,10 @@ export function openTencent(
     },
     close: http.close,
   }
+}
+
+/** A template's id as DescribeSmsTemplateList takes it. @throws {DeliveryError} when it is no number */
+function idOf(template: string): number {
+  if (/^\d{1,15}$/.test(template)) return Number(template)
+  throw new DeliveryError('misconfigured', provider, `the template ${template} is not named by its number`)
 }

@@ -4,6 +4,7 @@ import { systemRandom } from '../../../../../src/lib/random.ts'
 import type { AliyunConfig } from '../../../../../src/server/config/config.ts'
 import type { MessageProvider } from '../../../../../src/server/domain/ports/messages.ts'
 import { openAliyun } from '../../../../../src/server/providers/sms/aliyun/aliyun.ts'
+import { json, startLoopbackServer } from '../../../../../src/simulators/loopback-server.ts'
 import { type AliyunSimulator, startAliyunSimulator } from '../../../../../src/simulators/sms/aliyun/simulator.ts'
 import type { TextMessage } from '../../../../../src/simulators/sms/text-message.ts'
 import { type ManualClock, manualClock } from '../../../../support/manual-clock.ts'
@@ -205,6 +206,7 @@ describe('a notice', () => {
         'www.example.org',
         '【签名】',
         '🐯',
+        'ℹ',
         'a***e@g***l.com',
         '\ud800',
         '',
@@ -290,6 +292,7 @@ describe('error codes', () => {
     ['SignatureDoesNotMatch', 'misconfigured', undefined],
     ['InvalidAccessKeyId.NotFound', 'misconfigured', undefined],
     ['InvalidAccessKeyId.Inactive', 'misconfigured', undefined],
+    ['Forbidden.RiskControl', 'misconfigured', undefined],
     ['isp.SYSTEM_ERROR', 'unreachable', undefined],
     ['ServiceUnavailable', 'unreachable', undefined],
     ['isp.GATEWAY_ERROR', 'uncertain', undefined],
@@ -305,9 +308,18 @@ describe('error codes', () => {
     expect(inbox).toEqual([])
   })
 
-  it('waits a minute after the limit per minute', async () => {
-    simulator.failNext('throttle')
-    expect(await failure()).toMatchObject({ failure: 'throttled', retryAfter: minute })
+  it.each([
+    ['触发分钟级流控Permits:1', minute],
+    ['触发小时级流控Permits:5', hour],
+    ['触发天级流控Permits:10', untilMidnight],
+    ['', undefined],
+    [undefined, undefined],
+  ])('of the limits for one number tell which it is: %s', async (Message, retryAfter) => {
+    const server = await startLoopbackServer(1024, () => json({ Code: 'isv.BUSINESS_LIMIT_CONTROL', Message }))
+    const error = await failure(codeMessage(), { baseUrl: server.origin })
+    await server.close()
+    expect(error).toMatchObject({ failure: 'throttled', retryAfter })
+    expect(error.message).not.toContain('Permits')
   })
 
   it.each(['13800138000', '012345', `a ${secretMark}`, 'x'.repeat(81), '', '\u001b[2J'])(

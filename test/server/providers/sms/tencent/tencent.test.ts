@@ -324,6 +324,12 @@ describe('check', () => {
     expect(error).toMatchObject({ failure: 'misconfigured', message: `tencent: the template ${id} is not approved` })
   })
 
+  it('says which template is not named by its number', async () => {
+    const error = await deliveryErrorOf(check({ codeTemplates: { 'zh-CN': 'SMS_1', en: undefined } }))
+    expect(error).toMatchObject({ failure: 'misconfigured', message: expect.stringContaining('SMS_1') })
+    expect(simulator.calls).toEqual([])
+  })
+
   it('says which template is not there', async () => {
     const error = await deliveryErrorOf(check({ noticeTemplates: { 'zh-CN': '999', en: undefined } }))
     expect(error).toMatchObject({ failure: 'misconfigured', message: 'tencent: there is no template 999' })
