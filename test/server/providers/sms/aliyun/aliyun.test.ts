@@ -254,10 +254,34 @@ describe('faults of the service', () => {
     expect(await deliveryErrorOf(aliyun.send(codeMessage(), noSignal()))).toMatchObject({ failure: 'unreachable' })
   })
 
+  it.each([
+    [200, '[]'],
+    [200, 'null'],
+    [200, '{}'],
+    [200, '{"Code":null}'],
+    [200, '{"Code":0,"BizId":"1"}'],
+    [500, '{"Code":"OK","BizId":"1"}'],
+    [202, '{"Code":"OK","BizId":"1"}'],
+    [302, ''],
+    [403, '<h1>Forbidden</h1>'],
+  ])('is uncertain after HTTP status %i with %s', async (status, body) => {
+    const server = await startLoopbackServer(1024, () => ({ status, contentType: 'application/json', body }))
+    const error = await failure(codeMessage(), { baseUrl: server.origin })
+    await server.close()
+    expect(error).toMatchObject({ failure: 'uncertain', message: expect.stringContaining(`HTTP status ${status}`) })
+  })
+
+  it.each([undefined, 5, '', '\u001b[2J', 'x'.repeat(129)])('counts a message with the id %j as sent', async BizId => {
+    const server = await startLoopbackServer(1024, () => json({ Code: 'OK', BizId }))
+    const sent = await provider({ baseUrl: server.origin }).send(codeMessage(), noSignal())
+    await server.close()
+    expect(sent).toEqual({ provider: 'aliyun', providerMessageId: null })
+  })
+
   it('reads none of many answers of 10 MB to its end', async () => {
     const aliyun = provider()
-    simulator.failNext('huge', 20)
-    for (let round = 0; round < 20; round += 1) {
+    simulator.failNext('huge', 8)
+    for (let round = 0; round < 8; round += 1) {
       expect((await deliveryErrorOf(aliyun.send(codeMessage(), noSignal()))).message).toContain('too long')
     }
   })

@@ -230,6 +230,13 @@ describe('faults of the service', () => {
     expect(await failure(codeMessage(), { baseUrl: server.origin })).toMatchObject({ failure: 'uncertain' })
   })
 
+  it('is uncertain after a good answer with a bad HTTP status', async () => {
+    const body = '{"Response":{"SendStatusSet":[{"Code":"Ok","SerialNo":"1"}]}}'
+    const server = await startLoopbackServer(64 * 1024, () => ({ status: 502, contentType: 'application/json', body }))
+    opened.push(server)
+    expect(await failure(codeMessage(), { baseUrl: server.origin })).toMatchObject({ failure: 'uncertain' })
+  })
+
   it('counts a message as sent though its id is none', async () => {
     const body = '{"Response":{"SendStatusSet":[{"Code":"Ok","SerialNo":"\\u001b[2J"}]}}'
     const server = await startLoopbackServer(64 * 1024, () => ({ status: 200, contentType: 'application/json', body }))
