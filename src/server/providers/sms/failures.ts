@@ -30,6 +30,7 @@ export type Meaning =
 /** What error codes mean: by the whole code, or by its first word, which tells the kind of an error. */
 export type Meanings = Readonly<Record<string, Meaning>>
 
+/** What `code` means; `unsure` where neither it nor its first word has an entry. */
 export function meaningIn(meanings: Meanings, code: string): Meaning {
   const [kind = ''] = code.split('.')
   const entry = [code, kind].find(key => Object.hasOwn(meanings, key))

@@ -73,7 +73,10 @@ const businessLimits: readonly (readonly [string, Meaning])[] = [
   ['天级', 'day'],
 ]
 
-/** @param message the text beside the code */
+/**
+ * What an error code means.
+ * @param message the text beside the code
+ */
 export function aliyunMeaning(code: string, message: unknown): Meaning {
   if (code !== 'isv.BUSINESS_LIMIT_CONTROL') return meaningIn(meanings, code)
   const text = typeof message === 'string' ? message : ''

@@ -72,4 +72,5 @@ const meanings: Meanings = {
   UnsupportedOperation: 'content',
 }
 
+/** What an error code means, of the whole answer or of one number in it. */
 export const tencentMeaning = (code: string): Meaning => meaningIn(meanings, code)
