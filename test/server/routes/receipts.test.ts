@@ -14,7 +14,7 @@ import { pushBody, signPush } from '../../../src/simulators/sms/twilio/status-ca
 import { countedHere } from '../../support/counted.ts'
 import { insertSentMessage, receiptOf } from '../../support/outbox-rows.ts'
 import { openServerWorld, type ServerWorld } from '../../support/server-world.ts'
-import { messageTo } from '../providers/sms/support.ts'
+import { messageTo } from '../providers/sms/scripted-providers.ts'
 
 const secret = 'secret-in-the-address-of-22'
 const number = '+14155552671'

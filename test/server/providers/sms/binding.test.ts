@@ -6,7 +6,7 @@ import { startTwilioSimulator, type TwilioSimulator } from '../../../../src/simu
 import { manualClock } from '../../../support/manual-clock.ts'
 import { openServerWorld, refusalOf, type ServerWorld } from '../../../support/server-world.ts'
 import { until } from '../../../support/until.ts'
-import { scriptedHealth, scriptedProvider } from './support.ts'
+import { scriptedHealth, scriptedProvider } from './scripted-providers.ts'
 
 const number = '+14155552671'
 const clock = manualClock()

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { SmsRoute } from '../../../../src/server/config/config.ts'
 import { DeliveryError } from '../../../../src/server/domain/ports/delivery-error.ts'
 import { routeSms } from '../../../../src/server/providers/sms/router.ts'
-import { messageTo, type Outcome, scriptedHealth, scriptedProvider } from './support.ts'
+import { messageTo, type Outcome, scriptedHealth, scriptedProvider } from './scripted-providers.ts'
 
 const china = '+8613800138000'
 const germany = '+4915112345678'

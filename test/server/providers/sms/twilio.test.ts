@@ -11,7 +11,7 @@ import {
 } from '../../../../src/simulators/sms/twilio/simulator.ts'
 import { manualClock } from '../../../support/manual-clock.ts'
 import { hostileServer } from '../wechat/support.ts'
-import { messageTo } from './support.ts'
+import { messageTo } from './scripted-providers.ts'
 
 const account = {
   accountSid: 'AC00000000000000000000000000000001',
@@ -244,7 +244,7 @@ describe('faults', () => {
     const sending = failureOf(provider.send(messageTo(number), never))
     await expect.poll(() => simulator.calls).toBe(1)
     await provider.close()
-    expect((await sending).message).toBe('twilio: was given up')
+    expect((await sending).message).toBe('twilio: the call was ended before its answer came')
   })
 })
 

@@ -3,8 +3,8 @@ import type { Random } from '../../../../lib/random.ts'
 import type { TwilioConfig } from '../../../config/config.ts'
 import { DeliveryError } from '../../../domain/ports/delivery-error.ts'
 import type { MessageProvider } from '../../../domain/ports/messages.ts'
+import { type HttpAnswer, type HttpCall, openHttp } from '../http.ts'
 import { failureOf } from './error-codes.ts'
-import { callHttp, type HttpAnswer, HttpFailure } from './http.ts'
 
 const apiVersion = '2010-04-01'
 /** A message's SID, as Twilio gives them out. */
@@ -20,21 +20,23 @@ export function openTwilio(
   { clock }: { readonly clock: Clock; readonly random: Random },
 ): MessageProvider {
   const { accountSid, authToken, from, statusCallback, baseUrl, timeout } = config
-  const closing = new AbortController()
+  const http = openHttp({ provider: 'twilio', timeout })
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`
   const account = `${apiVersion}/Accounts/${encodeURIComponent(accountSid)}`
   const sender = from.startsWith('MG') ? { MessagingServiceSid: from } : { From: from }
 
-  function call(method: 'GET' | 'POST', path: string, form: URLSearchParams | undefined, signal: AbortSignal) {
+  function call(
+    { method, path, ifLost }: Pick<HttpCall, 'method' | 'ifLost'> & { readonly path: string },
+    form: URLSearchParams | undefined,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> {
     const url = new URL(path, baseUrl.endsWith('/') ? baseUrl : `${baseUrl}/`)
     const headers = {
       accept: 'application/json',
       authorization,
       ...(form ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
     }
-    const body = form ? { body: form.toString() } : {}
-    const limit = AbortSignal.any([signal, closing.signal, AbortSignal.timeout(timeout)])
-    return callHttp({ method, url, headers, ...body }, limit)
+    return http.call({ method, url, headers, body: form?.toString(), ifLost }, signal)
   }
 
   /** The JSON object of a success. @throws {DeliveryError} when the answer is anything else */
@@ -58,30 +60,25 @@ export function openTwilio(
         Body: text,
         ...(statusCallback === undefined ? {} : { StatusCallback: statusCallback }),
       })
-      const answer = await call('POST', `${account}/Messages.json`, form, signal).catch(error => {
-        if (!(error instanceof HttpFailure)) throw error
-        throw failed(error.mayHaveArrived ? 'uncertain' : 'unreachable', error.message)
-      })
-      const { sid } = accepted(answer)
+      const messages = { method: 'POST', path: `${account}/Messages.json`, ifLost: 'uncertain' } as const
+      const { sid } = accepted(await call(messages, form, signal))
       if (typeof sid !== 'string' || !messageSid.test(sid)) throw failed('uncertain', 'answered without a SID')
       return { provider: 'twilio', providerMessageId: sid }
     },
 
     async check(signal) {
       try {
-        const { status } = accepted(await call('GET', `${account}.json`, undefined, signal))
+        const resource = { method: 'GET', path: `${account}.json`, ifLost: 'unreachable' } as const
+        const { status } = accepted(await call(resource, undefined, signal))
         if (status !== 'active') throw failed('misconfigured', 'the account is not active')
       } catch (error) {
         // Nothing was to be sent, so nothing is uncertain.
-        if (error instanceof HttpFailure) throw failed('unreachable', error.message)
         if (!(error instanceof DeliveryError) || error.failure !== 'uncertain') throw error
         throw failed('unreachable', error.message.replace(/^twilio: /, ''))
       }
     },
 
-    async close() {
-      closing.abort()
-    },
+    close: http.close,
   }
 }
 
