@@ -1,0 +1,102 @@
+import { domainToASCII } from 'node:url'
+import type { DKIMOptions, SMTPPoolOptions } from 'nodemailer'
+import parseAddresses from 'nodemailer/lib/addressparser'
+import type { DkimConfig, EmailConfig, SmtpAuth, SmtpConfig } from '../../config/config.ts'
+import { ConfigError } from '../../config/config-error.ts'
+
+/** A mailbox with the name that people see; `address` has an ASCII local part and an ASCII domain (RFC 5321). */
+export interface Mailbox {
+  readonly name: string
+  readonly address: string
+  readonly domain: string
+}
+
+/** Who the mails are from. */
+export interface MailOrigin {
+  readonly from: Mailbox
+  readonly replyTo: Mailbox | undefined
+}
+
+const connectionUse = 100
+/** Below what servers and routers let a silent connection live, so that a message seldom meets a dead one. */
+const longestIdle = 30_000
+const closeTimeout = 1_000
+/** Bytes; a greeting with all its extensions has some hundreds. */
+const longestReply = 64 * 1024
+
+const isLoopback = (host: string): boolean => /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
+
+/**
+ * What nodemailer's pool is made with. Its `debug` and `logger` stay off: they would write codes and addresses.
+ * @param tokenOf gives an access token, for XOAUTH2
+ * @throws {ConfigError} for mail in plain text to another machine
+ */
+export function poolOptions(
+  smtp: SmtpConfig,
+  auth: SMTPPoolOptions['auth'],
+): SMTPPoolOptions & { readonly pool: true } {
+  const { host, port, security, timeout } = smtp
+  if (security === 'none' && !isLoopback(host)) {
+    throw new ConfigError(
+      `email.smtp.security: "none" is for a server on this machine alone, and ${host} is not. Use "tls" or "starttls".`,
+    )
+  }
+  return {
+    pool: true,
+    maxConnections: smtp.connections,
+    maxMessages: connectionUse,
+    // Sent once or failed: who tries again is the outbox.
+    maxRequeues: 0,
+    idleTimeout: Math.min(longestIdle, Math.ceil(timeout / 2)),
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port,
+    name: smtp.name,
+    secure: security === 'tls',
+    requireTLS: security === 'starttls',
+    ignoreTLS: security === 'none',
+    tls: { minVersion: 'TLSv1.2', rejectUnauthorized: true, ...(smtp.ca === undefined ? {} : { ca: smtp.ca }) },
+    dnsTimeout: timeout,
+    connectionTimeout: timeout,
+    greetingTimeout: timeout,
+    socketTimeout: timeout,
+    socketCloseTimeout: closeTimeout,
+    maxResponseSize: longestReply,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+    auth,
+    // Without, a server that hides AUTH would be sent mail by nobody in particular.
+    forceAuth: auth !== undefined,
+  }
+}
+
+/** @throws {ConfigError} when the tokens would be fetched in plain text from another machine */
+export function checkTokenUrl(auth: SmtpAuth): void {
+  if (auth.method !== 'xoauth2') return
+  const url = URL.canParse(auth.tokenUrl) ? new URL(auth.tokenUrl) : undefined
+  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))) return
+  throw new ConfigError('email.smtp.auth.token_url: give an https address, such as https://oauth2.googleapis.com/token')
+}
+
+/** @throws {ConfigError} unless both are one mailbox each */
+export const readOrigin = ({ from, replyTo }: Pick<EmailConfig, 'from' | 'replyTo'>): MailOrigin => ({
+  from: readMailbox('email.from', from),
+  replyTo: replyTo === undefined ? undefined : readMailbox('email.reply_to', replyTo),
+})
+
+export const dkimOptions = ({ domain, selector, privateKey }: DkimConfig): DKIMOptions => ({
+  domainName: domain,
+  keySelector: selector,
+  privateKey,
+})
+
+function readMailbox(place: string, text: string): Mailbox {
+  const [mailbox, ...others] = parseAddresses(text, { flatten: true })
+  const [, local, domain] = /^([\x21-\x7e]+)@([^@\s]+)$/.exec(mailbox?.address ?? '') ?? []
+  const asciiDomain = domainToASCII(domain ?? '')
+  if (!mailbox || !local || !asciiDomain || others.length > 0) {
+    throw new ConfigError(
+      `${place}: ${JSON.stringify(text)} is no mailbox. Write it as: Accounts <accounts@example.org>`,
+    )
+  }
+  return { name: mailbox.name, address: `${local}@${asciiDomain}`, domain: asciiDomain }
+}
