@@ -53,7 +53,7 @@ export async function startRawSmtpServer(
         const line = buffered.slice(0, at)
         buffered = buffered.slice(at + end.length)
         if (inMail) mails.push(line)
-        const step = inMail ? 'dot' : (line.split(' ')[0]?.toUpperCase() as SmtpStep)
+        const step = inMail ? 'dot' : (line.split(' ')[0]?.toUpperCase().replace('HELO', 'EHLO') as SmtpStep)
         inMail = step === 'DATA' && (answers.DATA ?? usual.DATA).toString().startsWith('354')
         if (Object.hasOwn(usual, step)) play(step)
         else socket.write('500 5.5.2 what?\r\n')

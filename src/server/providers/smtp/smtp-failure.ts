@@ -65,10 +65,9 @@ const oauthErrorOf = ({ code, message }: Failure): string | undefined =>
   code === 'EAUTH' ? oauthError.exec(message ?? '')?.[0] : undefined
 
 function judgeWithoutReply(failure: Failure): DeliveryFailure {
-  const { code, command } = failure
-  // A mail larger than the server says it takes; credentials that are empty.
-  if (code === 'EMESSAGE' || (code === 'EAUTH' && command === 'API')) return 'misconfigured'
-  return oauthErrorOf(failure) ? 'misconfigured' : 'unreachable'
+  // `API` is before anything was said: credentials that are empty.
+  const lacksCredentials = failure.code === 'EAUTH' && failure.command === 'API'
+  return lacksCredentials || oauthErrorOf(failure) ? 'misconfigured' : 'unreachable'
 }
 
 const stepOf = ({ command }: Failure): string =>

@@ -1,6 +1,5 @@
 import { domainToASCII } from 'node:url'
 import type { DKIMOptions, SMTPPoolOptions } from 'nodemailer'
-import parseAddresses from 'nodemailer/lib/addressparser'
 import type { DkimConfig, EmailConfig, SmtpAuth, SmtpConfig } from '../../config/config.ts'
 import { ConfigError } from '../../config/config-error.ts'
 
@@ -28,7 +27,6 @@ const isLoopback = (host: string): boolean => /^(?:localhost|127(?:\.\d{1,3}){3}
 
 /**
  * What nodemailer's pool is made with. Its `debug` and `logger` stay off: they would write codes and addresses.
- * @param tokenOf gives an access token, for XOAUTH2
  * @throws {ConfigError} for mail in plain text to another machine
  */
 export function poolOptions(
@@ -89,14 +87,18 @@ export const dkimOptions = ({ domain, selector, privateKey }: DkimConfig): DKIMO
   privateKey,
 })
 
+/** `Name <address>`, `"Name" <address>`, or the address alone. */
+const mailboxForm = /^(?:"?([^"<>\p{Cc}]*?)"?\s*<([^<>\s]+)>|([^<>\s]+))$/u
+const addressForm = /^[\w.!#$%&'*+/=?^`{|}~-]+@([^@\s,:;]+)$/
+
 function readMailbox(place: string, text: string): Mailbox {
-  const [mailbox, ...others] = parseAddresses(text, { flatten: true })
-  const [, local, domain] = /^([\x21-\x7e]+)@([^@\s]+)$/.exec(mailbox?.address ?? '') ?? []
-  const asciiDomain = domainToASCII(domain ?? '')
-  if (!mailbox || !local || !asciiDomain || others.length > 0) {
+  const [, name = '', inBrackets, alone = ''] = mailboxForm.exec(text.trim()) ?? []
+  const address = inBrackets ?? alone
+  const domain = domainToASCII(addressForm.exec(address)?.[1] ?? '')
+  if (domain === '') {
     throw new ConfigError(
       `${place}: ${JSON.stringify(text)} is no mailbox. Write it as: Accounts <accounts@example.org>`,
     )
   }
-  return { name: mailbox.name, address: `${local}@${asciiDomain}`, domain: asciiDomain }
+  return { name, address: `${address.slice(0, address.lastIndexOf('@'))}@${domain}`, domain }
 }

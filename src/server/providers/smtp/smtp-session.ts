@@ -22,12 +22,12 @@ export async function openSession(
       },
     },
   })
+  const over = new AbortController()
   const ended = new Promise<never>((_resolve, reject) => {
-    const fail = (error: Error) => reject(error)
-    connection.on('error', fail)
-    connection.once('end', () => fail(new Error('the connection ended')))
-    signal.addEventListener('abort', () => fail(signal.reason), { once: true })
-    if (signal.aborted) fail(signal.reason)
+    connection.on('error', reject)
+    connection.once('end', () => reject(new Error('the connection ended')))
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over.signal })
+    if (signal.aborted) reject(signal.reason)
   })
   ended.catch(() => {})
   const step = (run: (done: (error?: Error | null) => void) => void): Promise<void> =>
@@ -41,6 +41,8 @@ export async function openSession(
   } catch (error) {
     connection.close()
     throw error
+  } finally {
+    over.abort()
   }
 }
 
