@@ -7,7 +7,7 @@ import { startSmtpSink } from '../../../support/smtp-sink.ts'
 import { code, codeMail, neverAborted, openMail, outcomeOf, password, smtpAt } from './mail-world.ts'
 
 describe('whatever went wrong', () => {
-  const secret = 'SECRET'
+  const secret = 'secret'
   const words = fc.string({ unit: fc.constantFrom(secret, ' ', '-', '5', '.', '1', '\r\n', 'a', '@', '\0') })
   const reply = fc
     .tuple(
@@ -47,12 +47,7 @@ describe('whatever went wrong', () => {
         expect(judged.message).toMatch(
           /^smtp: (?:answered [45]\d\d(?: [45]\.\d+\.\d+)? to|failed|was ended)[ A-Za-z0-9_-]*$/,
         )
-        expect(
-          `${judged.message}${JSON.stringify(judged)}${judged.stack}${String(judged.cause)}`.includes(secret),
-        ).toBe(
-          // Names of errors are in capitals, as the secret is.
-          judged.message.includes(`failed with ${secret}`),
-        )
+        expect(`${judged.message}${JSON.stringify(judged)}${judged.stack}${judged.cause}`).not.toContain(secret)
         if (!handedOver) expect(judged.failure).not.toBe('uncertain')
         const { command, response } = (error ?? {}) as { command?: string; response?: string }
         if (handedOver && !(command === 'DATA' && /^[45]/.test(response ?? '')))
