@@ -3,6 +3,7 @@ import { SMTPServer, type SMTPServerAuthentication, type SMTPServerOptions, type
 import type { SmtpConfig } from '../../src/server/config/config.ts'
 import { type ParsedMail, parseMail } from './parsed-mail.ts'
 import type { TlsCertificate } from './tls-certificate.ts'
+import { until } from './until.ts'
 
 export interface SunkMail extends ParsedMail {
   /** Of the envelope. */
@@ -34,6 +35,8 @@ export interface SmtpSink {
   /** In the order of their last dots. */
   readonly mails: readonly SunkMail[]
   readonly faults: SmtpFaults
+  /** Waits for the next mail to `address` that was not given yet. */
+  mailTo(address: string): Promise<SunkMail>
   /** How many connections were opened so far. */
   readonly opened: number
   /** Ends all connections from this side. */
@@ -61,6 +64,7 @@ export async function startSmtpSink({
   server: options = {},
 }: SmtpSinkOptions = {}): Promise<SmtpSink> {
   const mails: SunkMail[] = []
+  const given = new Set<SunkMail>()
   const sockets = new Map<number, Socket>()
   let opened = 0
 
@@ -123,6 +127,12 @@ export async function startSmtpSink({
     port,
     mails,
     faults,
+    mailTo: address =>
+      until(`a mail to ${address}`, () => {
+        const mail = mails.find(each => each.to.includes(address) && !given.has(each))
+        if (mail) given.add(mail)
+        return mail
+      }),
     get opened() {
       return opened
     },

@@ -9,7 +9,10 @@ export interface TlsCertificate {
 }
 
 /** A certificate of a server with these names and IPv4 addresses, signed by itself, so that it is its own `ca`. */
-export function makeTlsCertificate(names: readonly string[] = ['localhost', '127.0.0.1']): TlsCertificate {
+export function makeTlsCertificate(
+  names: readonly string[] = ['localhost', '127.0.0.1'],
+  validity?: readonly [string, string],
+): TlsCertificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const subject = name([['2.5.4.3', utf8String(names[0] ?? '')]])
   // RFC 5280 section 4.2.1.6: [2] dNSName, [7] iPAddress.
@@ -22,6 +25,7 @@ export function makeTlsCertificate(names: readonly string[] = ['localhost', '127
     issuer: subject,
     publicKey,
     issuerKey: privateKey,
+    ...(validity ? { validity } : {}),
     extensions: [basicConstraints(false), { id: '2.5.29.17', value: sequence(...alternatives) }],
   })
   const lines = certificate.toString('base64').replace(/.{64}/g, '$&\n').trimEnd()

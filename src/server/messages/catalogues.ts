@@ -23,9 +23,9 @@ export const en = {
   mail_notice_commands:
     'If not, run "hufu passwd" at once: it ends all other sessions. Then "hufu status" shows what is bound and the command that sets it right.',
   mail_notice_link:
-    'If not, open the link below. It takes the change back and ends all sessions. Then choose a new password with "hufu passwd".',
+    'If not, undo it with the link below, which also ends all sessions. Then choose a new password with "hufu passwd".',
   mail_notice_link_until:
-    'If not, open the link below before {{until}} UTC. It takes the change back and ends all sessions. Then choose a new password with "hufu passwd".',
+    'If not, undo it before {{until}} UTC with the link below, which also ends all sessions. Then choose a new password with "hufu passwd".',
   this_was_not_me: 'This was not me: {{link}}',
   sms_notice:
     '{{service}}: {{name}}, account {{account}}, {{time}} UTC. Not you? Run "hufu passwd" at once, then "hufu status".',
@@ -105,10 +105,9 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   mail_notice: '{{what}}\n\n账户：{{username}}\n时间：{{time}} UTC\n来源：{{source}}\n\n如果是您本人操作，无需处理。',
   mail_notice_commands:
     '如果不是，请立即运行 hufu passwd（会同时退出所有其他会话），再用 hufu status 查看各项绑定及其修改命令。',
-  mail_notice_link:
-    '如果不是，请打开下面的链接：本次变更会被撤销，所有会话会被退出。之后请运行 hufu passwd 设置新密码。',
+  mail_notice_link: '如果不是，请用下面的链接撤销本次变更，并退出所有会话。之后请运行 hufu passwd 设置新密码。',
   mail_notice_link_until:
-    '如果不是，请在 {{until}} UTC 之前打开下面的链接：本次变更会被撤销，所有会话会被退出。之后请运行 hufu passwd 设置新密码。',
+    '如果不是，请在 {{until}} UTC 之前用下面的链接撤销本次变更，并退出所有会话。之后请运行 hufu passwd 设置新密码。',
   this_was_not_me: '不是我操作的：{{link}}',
   sms_notice: '【{{service}}】账户 {{account}}：{{name}}（{{time}} UTC）。非本人操作请立即运行 hufu passwd。',
   sms_notice_link: '【{{service}}】账户 {{account}}：{{name}}（{{time}} UTC）。非本人操作请点此撤销：\n{{link}}',

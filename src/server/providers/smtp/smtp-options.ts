@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { domainToASCII } from 'node:url'
 import type { DKIMOptions, SMTPPoolOptions } from 'nodemailer'
 import type { DkimConfig, EmailConfig, SmtpAuth, SmtpConfig } from '../../config/config.ts'
@@ -81,11 +82,31 @@ export const readOrigin = ({ from, replyTo }: Pick<EmailConfig, 'from' | 'replyT
   replyTo: replyTo === undefined ? undefined : readMailbox('email.reply_to', replyTo),
 })
 
-export const dkimOptions = ({ domain, selector, privateKey }: DkimConfig): DKIMOptions => ({
-  domainName: domain,
-  keySelector: selector,
-  privateKey,
-})
+/** RFC 8301 section 3.2: what verifiers take at least. */
+const shortestDkimKey = 1024
+
+/**
+ * What nodemailer's signer is made with. It signs with RSA alone, and sends mail unsigned where it can't.
+ * @throws {ConfigError} for a key that is none of RSA
+ */
+export function dkimOptions({ domain, selector, privateKey }: DkimConfig): DKIMOptions {
+  if (rsaBits(privateKey) < shortestDkimKey) {
+    throw new ConfigError(
+      `email.dkim: the private key is no RSA key of at least ${shortestDkimKey} bits in PEM. Make one: openssl genrsa 2048`,
+    )
+  }
+  return { domainName: domain, keySelector: selector, privateKey }
+}
+
+function rsaBits(pem: string): number {
+  try {
+    const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(pem)
+    return asymmetricKeyType === 'rsa' ? (asymmetricKeyDetails?.modulusLength ?? 0) : 0
+  } catch {
+    // The error may quote what is no key.
+    return 0
+  }
+}
 
 /** `Name <address>`, `"Name" <address>`, or the address alone. */
 const mailboxForm = /^(?:"?([^"<>\p{Cc}]*?)"?\s*<([^<>\s]+)>|([^<>\s]+))$/u

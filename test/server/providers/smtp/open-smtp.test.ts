@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../../../src/lib/clock.ts'
 import type { EmailConfig, SmtpConfig } from '../../../../src/server/config/config.ts'
@@ -42,6 +43,16 @@ describe('what it is not made with', () => {
   })
 })
 
+test.each([
+  ['Ed25519', () => generateKeyPairSync('ed25519').privateKey],
+  ['RSA of 512 bits', () => generateKeyPairSync('rsa', { modulusLength: 512 }).privateKey],
+])('a DKIM key with which mail would go out unsigned: %s', (_, make) => {
+  const privateKey = make().export({ type: 'pkcs8', format: 'pem' }).toString()
+  const dkim = { domain: 'hufu.example', selector: 's', privateKey }
+  expect(() => open({}, { dkim })).toThrow('email.dkim')
+  expect(() => open({}, { dkim: { ...dkim, privateKey: 'SECRET' } })).toThrow(/^(?!.*SECRET)/)
+})
+
 describe('destinations', () => {
   test.each([
     'alice',
@@ -83,7 +94,9 @@ test('a message sent twice is one mail to a mail program', async () => {
   const message = codeMail()
   await provider.send(message, neverAborted)
   await provider.send(message, neverAborted)
-  const [first, second] = sink.mails.map(mail => mail.header('message-id'))
+  const [first, second] = [await sink.mailTo(message.to), await sink.mailTo(message.to)].map(mail =>
+    mail.header('message-id'),
+  )
   expect(first).toBe(`<${message.id}@hufu.example>`)
   expect(second).toBe(first)
   await provider.close()

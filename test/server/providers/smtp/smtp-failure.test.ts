@@ -56,6 +56,13 @@ describe('whatever went wrong', () => {
     )
   })
 
+  test('what only looks like a reply is none', () => {
+    for (const response of ['5501 no', '55', '650 no', '550no', '']) {
+      const { failure, message } = smtpFailure(Object.assign(new Error('no'), { response, command: 'RCPT TO' }), false)
+      expect([failure, message]).toEqual(['unreachable', 'smtp: failed'])
+    }
+  })
+
   test('what is judged already stays as it is', () => {
     const judged = new DeliveryError('refused', 'smtp', 'no')
     expect(smtpFailure(judged, true)).toBe(judged)

@@ -71,6 +71,8 @@ describe('what each reply means', () => {
     ['DATA', '550 5.1.1 no\r\n', 'refused', '550 5.1.1 to DATA'],
     ['RCPT', '450-4.7.28 unusual rate\r\n450 4.7.28 from you\r\n', 'throttled', '450 4.7.28 to RCPT TO'],
     ['RCPT', '550 5.1.1\r\n', 'refused', '550 5.1.1 to RCPT TO'],
+    ['RCPT', '550\r\n', 'refused', '550 to RCPT TO'],
+    ['RCPT', '550 5.1.1x\r\n', 'refused', '550 to RCPT TO'],
   ] as const)('%s: %j is %s', async (step, reply, failure, words) => {
     const { provider } = await rawWith({ [step]: reply })
     const outcome = await outcomeOf(provider.send(codeMail(), neverAborted))
@@ -287,13 +289,15 @@ describe('TLS', () => {
   })
 
   test.each(['tls', 'starttls'] as const)(
-    '%s: a certificate of another name, of nobody, or expired TLS',
+    '%s: a certificate of another name, of nobody, of somebody else, or of long ago',
     async security => {
       const elsewhere = makeTlsCertificate(['mail.elsewhere.example'])
+      const old = makeTlsCertificate(['127.0.0.1'], ['200101000000Z', '200201000000Z'])
       const cases = [
         [elsewhere, { ca: elsewhere.cert }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
         [certificate, { ca: undefined }, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
         [certificate, { ca: elsewhere.cert }, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+        [old, { ca: old.cert }, 'CERT_HAS_EXPIRED'],
       ] as const
       for (const [served, changes, reason] of cases) {
         const { sink, provider } = await sinkWith({}, changes, { security, certificate: served })
