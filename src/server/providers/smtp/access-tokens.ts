@@ -37,7 +37,7 @@ export function smtpLogin(auth: SmtpAuth | undefined, timeout: number): SmtpLogi
       type: 'OAuth2',
       user,
       provisionCallback: (_user, renew, done) =>
-        tokens.getToken(renew, (error, token) => (error ? done(error) : done(null, token, tokens.expires))),
+        tokens.getToken(renew, (error, token) => (error ? done(error) : done(null, token))),
     },
     connection: { user, method: 'XOAUTH2', oauth2: tokens },
     refused: () => tokens.updateToken('', 0),

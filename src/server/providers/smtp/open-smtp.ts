@@ -44,9 +44,8 @@ export function openSmtp(config: EmailConfig, { clock }: { clock: Clock }): Mess
   }
 
   const failureOf = (error: unknown, wasHandedOver: boolean): DeliveryError => {
-    const failure = smtpFailure(error, wasHandedOver)
-    if (failure.failure === 'misconfigured') login.refused()
-    return failure
+    if (error instanceof Error && 'code' in error && error.code === 'EAUTH') login.refused()
+    return smtpFailure(error, wasHandedOver)
   }
 
   return {

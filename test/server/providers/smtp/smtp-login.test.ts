@@ -149,6 +149,21 @@ describe('by XOAUTH2', () => {
     ])
   })
 
+  test('one that has expired is fetched again before it is used', async () => {
+    const { asked, auth } = await startTokens((_, response, count) => granting(response, count, 1))
+    const seen: unknown[] = []
+    const { provider } = await start(
+      auth,
+      {},
+      taking(() => true, seen),
+    )
+    await provider.check(neverAborted)
+    await new Promise(resolve => setTimeout(resolve, 1_100))
+    await provider.check(neverAborted)
+    expect(seen).toEqual(['access-token-1', 'access-token-2'])
+    expect(asked).toHaveLength(2)
+  })
+
   test('one that the server no longer takes is renewed at once', async () => {
     const { asked, auth } = await startTokens((_, response, count) => granting(response, count))
     const good = { token: 'access-token-1' }
