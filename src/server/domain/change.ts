@@ -1,4 +1,4 @@
-import type { ServerMessageKey } from '../messages/catalogues.ts'
+import type { NoticeKey } from '../messages/catalogues.ts'
 import { noticeMessage } from '../messages/messages.ts'
 import type { AccountsTable } from '../store/schema.ts'
 import type { Caller, Domain } from './domain.ts'
@@ -15,7 +15,7 @@ export interface Change {
   /** For the log: `phone.bind`, `password.change` … */
   readonly action: string
   /** For people. */
-  readonly notice: ServerMessageKey
+  readonly notice: NoticeKey
   /** The verification method whose proof stood behind it. */
   readonly method: string | null
   /** Masked `old` and `new` values, or the name of a key. */
@@ -45,7 +45,14 @@ export async function recordChange(domain: Domain, queries: Queries, caller: Cal
     destinations.push(newDestination)
   }
   for (const to of destinations.filter(({ channel }) => domain.outbox.reach(channel, null) === 'available')) {
-    const facts = { username: account.username, at: now, source: caller.source, values: change.details }
+    const facts = {
+      username: account.username,
+      at: now,
+      source: caller.source,
+      values: change.details,
+      link: null,
+      linkExpiresAt: null,
+    }
     const message = noticeMessage(to, change.notice, facts, domain.policy.serviceName, caller.locale)
     await domain.outbox.add(queries, message, {
       channel: to.channel,

@@ -55,7 +55,7 @@ describe('phone and email', () => {
           .sort(),
       )
       .toEqual(['+8613800000001', '+8613800000002', 'moves@example.com'].sort())
-    const notice = world.sent.at(-1)?.text ?? ''
+    const notice = world.sent.findLast(({ channel }) => channel === 'email')?.text ?? ''
     expect(notice).toContain('138****0001 was replaced by 138****0002')
     expect(notice).not.toContain('13800000001')
   })

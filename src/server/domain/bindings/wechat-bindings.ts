@@ -4,7 +4,7 @@ import { sentence } from '../../messages/messages.ts'
 import type { AccountsTable, BindingsTable } from '../../store/schema.ts'
 import { recordChange } from '../change.ts'
 import type { Caller, Domain, Locale, Member } from '../domain.ts'
-import { maskOpenid } from '../masks.ts'
+import { maskOpenid, maskUsername } from '../masks.ts'
 import type { Queries } from '../ports/store.ts'
 import type { WeChat, WeChatScan } from '../ports/wechat.ts'
 import { WeChatError } from '../ports/wechat-error.ts'
@@ -199,10 +199,4 @@ async function askWeChat(wechat: WeChat, scene: string, seconds: number) {
     if (!(error instanceof WeChatError)) throw error
     throw new Refusal(error.code === 'wechat_configuration' ? 'wechat_misconfigured' : 'wechat_unavailable', {}, error)
   }
-}
-
-/** `a***e`: the person who scans must recognise their account, and nobody else's. */
-function maskUsername(username: string): string {
-  const letters = [...username]
-  return `${letters[0] ?? ''}***${letters.length > 2 ? letters.at(-1) : ''}`
 }

@@ -23,7 +23,7 @@ export interface OutgoingMessage {
   readonly text: string
   /** The code inside `text`, for SMS templates that take it alone. A string: it may start with a zero. */
   readonly code: string | null
-  /** The address inside `text` by which the change is undone, on a line of its own. */
+  /** The address inside `text` by which the change is undone, at the end of a line. */
   readonly link: string | null
   /** Of a notice; `null` for a message with a code. */
   readonly notice: NoticeParts | null
