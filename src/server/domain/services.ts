@@ -7,6 +7,7 @@ import { createWeChatBindings, type WeChatBindings } from './bindings/wechat-bin
 import { type Credentials, createCredentials } from './credentials.ts'
 import type { Domain } from './domain.ts'
 import { createLogins, type Logins } from './logins.ts'
+import { createReversals, type Reversals } from './reversals.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createStepUps, type StepUps } from './step-up.ts'
 
@@ -23,6 +24,7 @@ export interface Services {
   readonly wechatBindings: WeChatBindings
   readonly webauthnBindings: WebAuthnBindings
   readonly unbinding: Unbinding
+  readonly reversals: Reversals
 }
 
 export function createServices(domain: Domain): Services {
@@ -39,5 +41,6 @@ export function createServices(domain: Domain): Services {
     wechatBindings: createWeChatBindings(domain, stepUps),
     webauthnBindings: createWebAuthnBindings(domain, stepUps),
     unbinding: createUnbinding(domain, stepUps),
+    reversals: createReversals(domain),
   }
 }

@@ -12,6 +12,7 @@ export const en = {
   notice_subject: '{{service}}: the security settings of {{username}} have changed',
   notice_body:
     '{{what}}\nAccount: {{username}}\nTime: {{time}} UTC\nFrom: {{source}}\n\nIf this was you, there is nothing to do. If not: run "hufu passwd" at once (it ends all other sessions); then "hufu status" shows what is bound and the command that sets it right.',
+  notice_undo: 'If this was not you, undo the change and end all sessions here, once, until {{until}} UTC:',
   'password.change': 'The password was changed, and the other sessions were ended.',
   'enrolment.redeem': 'The first password was set.',
   'phone.bind': 'The phone number {{new}} was bound.',
@@ -20,6 +21,10 @@ export const en = {
   'email.bind': 'The email address {{new}} was bound.',
   'email.replace': 'The email address {{old}} was replaced by {{new}}.',
   'email.unbind': 'The email address {{old}} was unbound.',
+  'phone.revert':
+    'The link of an earlier notice was used: it undoes a change of the phone number, and all sessions were ended. Bound now: {{new}}.',
+  'email.revert':
+    'The link of an earlier notice was used: it undoes a change of the email address, and all sessions were ended. Bound now: {{new}}.',
   'totp.bind': 'An authenticator app was bound.',
   'totp.replace': 'The authenticator app was replaced.',
   'totp.unbind': 'The authenticator app was unbound.',
@@ -55,6 +60,7 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   notice_subject: '{{service}}：账户 {{username}} 的安全设置已变更',
   notice_body:
     '{{what}}\n账户：{{username}}\n时间：{{time}} UTC\n来源：{{source}}\n\n如果是您本人操作，无需处理。如果不是，请立即运行 hufu passwd（会同时退出所有其他会话），再用 hufu status 查看各项绑定及其修改命令。',
+  notice_undo: '如果不是您本人操作，请在 {{until}} UTC 前打开以下链接，撤销此次变更并退出所有会话（仅可使用一次）：',
   'password.change': '账户密码已修改，其他会话已全部退出。',
   'enrolment.redeem': '已设置首个账户密码。',
   'phone.bind': '已绑定密保手机 {{new}}。',
@@ -63,6 +69,8 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   'email.bind': '已绑定账户邮箱 {{new}}。',
   'email.replace': '账户邮箱已由 {{old}} 更换为 {{new}}。',
   'email.unbind': '已解绑账户邮箱 {{old}}。',
+  'phone.revert': '有人使用了此前通知中的撤销链接，撤销密保手机的变更，所有会话均已退出。当前绑定：{{new}}。',
+  'email.revert': '有人使用了此前通知中的撤销链接，撤销账户邮箱的变更，所有会话均已退出。当前绑定：{{new}}。',
   'totp.bind': '已绑定动态口令。',
   'totp.replace': '动态口令已更换。',
   'totp.unbind': '已解绑动态口令。',

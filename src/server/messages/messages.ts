@@ -50,29 +50,46 @@ export function codeMessage(
   }
 }
 
-/** The message that tells of a change. `what` names it; `values` holds masked `old` and `new`. */
+/** What a notice tells beside the name of the change. */
+export interface NoticeFacts {
+  readonly username: string
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number
+  readonly source: string
+  /** Masked `old` and `new`. */
+  readonly values: Readonly<Record<string, string>>
+  /** The address that undoes the change, for those who may be told it, and until when it does. */
+  readonly link: string | null
+  readonly linkExpiresAt: number | null
+}
+
+const shortTime = (at: number): string => isoTime(at).slice(0, 16).replace('T', ' ')
+
+/** The message that tells of a change. `what` names it. */
 export function noticeMessage(
   to: { channel: 'phone' | 'email'; destination: string },
   what: ServerMessageKey,
-  facts: { username: string; at: number; source: string; values: Readonly<Record<string, string>> },
+  facts: NoticeFacts,
   serviceName: string,
   locale: Locale,
 ): NewMessage {
   const values = {
     service: serviceName,
     username: facts.username,
-    time: isoTime(facts.at).slice(0, 16).replace('T', ' '),
+    time: shortTime(facts.at),
     source: facts.source,
     what: sentence(locale, what, facts.values),
   }
+  const text = sentence(locale, 'notice_body', values)
+  const until = facts.linkExpiresAt === null ? '' : shortTime(facts.linkExpiresAt)
   return {
     channel: to.channel,
     to: to.destination,
     locale,
     subject: sentence(locale, 'notice_subject', values),
-    text: sentence(locale, 'notice_body', values),
+    text: facts.link === null ? text : `${text}\n\n${sentence(locale, 'notice_undo', { until })}\n${facts.link}`,
     code: null,
-    link: null,
+    link: facts.link,
     notice: { what: facts.username, account: facts.username, time: values.time },
   }
 }
