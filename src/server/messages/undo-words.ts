@@ -25,16 +25,19 @@ export const undoEn = {
   last_factor:
     'The {{item}} {{bound}} was kept: without it nobody could log in to {{username}} any more. Log in and replace it, or ask whoever runs this service.',
   unchanged: 'The {{item}} of {{username}} was as before the change already.',
-  ended: 'All sessions were ended, yours too, and whatever somebody had begun was stopped.',
-  next_by_code:
-    'Whoever did this may still know your password. Set a new one at once, by a code: first "hufu login {{username}} --verify {{method}}", then "hufu passwd --verify {{method}}".',
-  next_by_password:
-    'Whoever did this may still know your password. Set a new one at once: first "hufu login {{username}}", then "hufu passwd".',
-  next_check:
-    'Then "hufu status" shows what else is bound, and "hufu log" what has happened. Of every other change of a phone number or an email address you were told too, with a link of its own. If the login asks for an app or a key that is not yours, ask whoever runs this service.',
+  ended:
+    'All sessions were ended, yours too, and whatever somebody had begun was stopped. Whoever did this may still know your password, so do this at once:',
+  step_login: 'Log in',
+  step_login_by_code: 'Log in by a code',
+  step_password: 'Set a new password',
+  step_status: 'See what is bound',
+  next_others:
+    'Unbind what you do not know. Of every other change of a phone number or an email address you were told by a notice of its own.',
+  next_locked_out: 'If the login asks for an app or a key that is not yours, ask whoever runs this service.',
   closed_title: 'This link does nothing any more',
   unknown: 'It is not complete, or its time is over. Nothing was changed.',
-  reverted: 'It was used at {{time}} UTC: the {{item}} was set back then, and all sessions were ended. It works once.',
+  reverted:
+    'It was used at {{time}} UTC to undo a change of the {{item}}, and all sessions were ended then. It works once.',
   superseded:
     'At {{time}} UTC the {{item}} was set back to what it was even before, by the link of an earlier notice. Nothing is left to undo here.',
   closed_next:
@@ -66,15 +69,16 @@ export const undoZhCN: Readonly<Record<UndoWord, string>> = {
   last_factor:
     '{{item}} {{bound}} 予以保留：没有它，就再也无法登录账户 {{username}}。请登录后更换，或联系本服务的管理员。',
   unchanged: '账户 {{username}} 的{{item}}本来就与变更前一致。',
-  ended: '所有会话均已退出（包括您自己的），尚未完成的操作也已全部中止。',
-  next_by_code:
-    '对方可能仍知道您的密码，请立即用验证码登录并设置新密码：先运行 hufu login {{username}} --verify {{method}}，再运行 hufu passwd --verify {{method}}。',
-  next_by_password: '对方可能仍知道您的密码，请立即设置新密码：先运行 hufu login {{username}}，再运行 hufu passwd。',
-  next_check:
-    '然后用 hufu status 查看其他绑定，用 hufu log 查看发生过什么。手机或邮箱的每次变更都另有通知，并各附有撤销链接。如果登录时要求使用不属于您的动态口令或安全密钥，请联系本服务的管理员。',
+  ended: '所有会话均已退出（包括您自己的），尚未完成的操作也已全部中止。对方可能仍知道您的密码，请立即：',
+  step_login: '登录',
+  step_login_by_code: '用验证码登录',
+  step_password: '设置新密码',
+  step_status: '查看各项绑定',
+  next_others: '请解绑您不认识的项目。手机或邮箱的其他变更，均已另行通知您。',
+  next_locked_out: '如果登录时要求使用不属于您的动态口令或安全密钥，请联系本服务的管理员。',
   closed_title: '此链接已失效',
   unknown: '链接不完整，或已过期。未做任何变更。',
-  reverted: '此链接已于 {{time}} UTC 使用：当时已撤销{{item}}的变更并退出所有会话。链接仅可使用一次。',
+  reverted: '此链接已于 {{time}} UTC 用于撤销{{item}}的变更，当时所有会话均已退出。链接仅可使用一次。',
   superseded: '{{item}}已于 {{time}} UTC 通过更早通知中的链接恢复到更早的状态，此处无需再撤销。',
   closed_next: '请在命令行运行 hufu log 查看账户发生过什么，运行 hufu status 查看当前的绑定。',
   refused_title: '未做任何变更',

@@ -35,16 +35,23 @@ export function confirmPage(locale: Locale, { username, item, change, restores, 
 export function donePage(locale: Locale, { username, item, outcome, bound, codesBy }: Reverted): Page {
   const undone = outcome !== 'last_factor' && outcome !== 'unchanged'
   const values = { username, item: undoWord(locale, `item_${item}`), bound: bound ?? '' }
+  const sentences = [undoWord(locale, outcome, values), undoWord(locale, 'ended')]
+  const byCode = codesBy === null ? '' : ` --verify ${codesBy}`
   return {
     locale,
     title: undoWord(locale, undone ? 'done_title' : 'done_ended_title'),
     paragraphs: [
-      undoWord(locale, outcome, values),
-      undoWord(locale, 'ended'),
-      codesBy === null
-        ? undoWord(locale, 'next_by_password', { username })
-        : undoWord(locale, 'next_by_code', { username, method: codesBy }),
-      undoWord(locale, 'next_check'),
+      sentences.join(locale === 'en' ? ' ' : ''),
+      undoWord(locale, 'next_others'),
+      undoWord(locale, 'next_locked_out'),
+    ],
+    facts: [
+      {
+        label: undoWord(locale, codesBy === null ? 'step_login' : 'step_login_by_code'),
+        value: `hufu login ${username}${byCode}`,
+      },
+      { label: undoWord(locale, 'step_password'), value: `hufu passwd${byCode}` },
+      { label: undoWord(locale, 'step_status'), value: 'hufu status' },
     ],
     actions: [],
   }
