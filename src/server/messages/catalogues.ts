@@ -23,8 +23,10 @@ export const en = {
   'email.unbind': 'The email address {{old}} was unbound.',
   'phone.revert':
     'The link of an earlier notice was used: it undoes a change of the phone number, and all sessions were ended. Bound now: {{new}}.',
+  'phone.revert.name': 'phone change undone',
   'email.revert':
     'The link of an earlier notice was used: it undoes a change of the email address, and all sessions were ended. Bound now: {{new}}.',
+  'email.revert.name': 'email change undone',
   'totp.bind': 'An authenticator app was bound.',
   'totp.replace': 'The authenticator app was replaced.',
   'totp.unbind': 'The authenticator app was unbound.',
@@ -70,7 +72,9 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   'email.replace': '账户邮箱已由 {{old}} 更换为 {{new}}。',
   'email.unbind': '已解绑账户邮箱 {{old}}。',
   'phone.revert': '有人使用了此前通知中的撤销链接，撤销密保手机的变更，所有会话均已退出。当前绑定：{{new}}。',
+  'phone.revert.name': '密保手机变更撤销',
   'email.revert': '有人使用了此前通知中的撤销链接，撤销账户邮箱的变更，所有会话均已退出。当前绑定：{{new}}。',
+  'email.revert.name': '账户邮箱变更撤销',
   'totp.bind': '已绑定动态口令。',
   'totp.replace': '动态口令已更换。',
   'totp.unbind': '已解绑动态口令。',

@@ -22,13 +22,13 @@ function preferredLocale(header: string | undefined): Locale | undefined {
 }
 
 /**
- * Whether another site's page sent the form. Browsers tell by `Sec-Fetch-Site`, older ones by `Origin`; that is `null`
- * for our own page as well, which sends no referrer, and without either it is no browser's doing.
+ * Whether another site's page sent the form. Browsers tell by `Sec-Fetch-Site`, older ones by `Origin`; without either
+ * it is no browser's doing.
  */
 function isForeign({ headers }: FastifyRequest, ownOrigin: string | undefined): boolean {
   const site = headers['sec-fetch-site']
   if (site !== undefined) return site !== 'same-origin' && site !== 'none'
-  return headers.origin !== undefined && headers.origin !== 'null' && headers.origin !== ownOrigin
+  return headers.origin !== undefined && headers.origin !== ownOrigin
 }
 
 function send(reply: FastifyReply, status: number, page: Page): FastifyReply {

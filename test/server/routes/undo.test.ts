@@ -93,7 +93,7 @@ describe('looking', () => {
     expect(headers).toMatchObject({
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
-      'referrer-policy': 'no-referrer',
+      'referrer-policy': 'same-origin',
       'x-content-type-options': 'nosniff',
       'x-robots-tag': expect.stringContaining('noindex'),
     })
@@ -123,7 +123,7 @@ describe('looking', () => {
 describe('pressing the button', () => {
   test('undoes the change, tells what to do next, and a second press tells that it was done', async () => {
     const { secret, old, account, bound } = await robbed()
-    const done = await press(secret, { 'sec-fetch-site': 'same-origin', origin: 'null' })
+    const done = await press(secret, { 'sec-fetch-site': 'same-origin', origin: 'http://localhost:8420' })
     expect(done.status).toBe(200)
     expect(done.text).toContain(undoEn.done_title)
     expect(done.text).toContain(`hufu passwd --verify email`)
@@ -153,7 +153,7 @@ describe('pressing the button', () => {
     ['another site, in an old browser', { origin: 'https://evil.example' }, 403],
     ['our own page', { 'sec-fetch-site': 'same-origin', origin: 'http://localhost:8420' }, 200],
     ['our own page, in an old browser', { origin: 'http://localhost:8420' }, 200],
-    ['our own page, in an old browser, without a referrer', { origin: 'null' }, 200],
+    ['nobody knows whom, in an old browser', { origin: 'null' }, 403],
     ['no browser', {}, 200],
   ])('on the page of %s', async (_whose, headers, status) => {
     const { secret, old, fresh, bound } = await robbed()
