@@ -136,6 +136,8 @@ const enWords = {
   'action.phone.unbind': 'Phone unbound',
   'action.email.bind': 'Email bound',
   'action.email.unbind': 'Email unbound',
+  'action.phone.revert': 'Phone change undone by link',
+  'action.email.revert': 'Email change undone by link',
   'action.totp.bind': 'TOTP app bound',
   'action.totp.unbind': 'TOTP app unbound',
   'action.wechat.bind': 'WeChat bound',

@@ -133,6 +133,8 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'action.phone.unbind': '解绑密保手机',
   'action.email.bind': '绑定账户邮箱',
   'action.email.unbind': '解绑账户邮箱',
+  'action.phone.revert': '通过链接撤销手机变更',
+  'action.email.revert': '通过链接撤销邮箱变更',
   'action.totp.bind': '绑定动态口令',
   'action.totp.unbind': '解绑动态口令',
   'action.wechat.bind': '绑定微信',

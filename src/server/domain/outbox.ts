@@ -21,6 +21,8 @@ export interface MessageSubject {
 export interface Outbox {
   /** Whether `destination` can be sent to now; `null` asks whether anybody at all can be, by this channel. */
   reach(channel: Channel, destination: string | null): Reach
+  /** Whether somebody is to deliver by this channel, even if they can't just now. */
+  isConfigured(channel: Channel): boolean
   /**
    * Adds a message in the caller's transaction and returns its id. `undefined` adds a decoy: a row of the same cost
    * that nobody receives, so that an account without a number takes as long to answer as one with it.
@@ -113,6 +115,7 @@ export function createOutbox({
 
   return {
     reach: (channel, destination) => senders[channel]?.reach(destination) ?? 'off',
+    isConfigured: channel => senders[channel] !== undefined,
     async add(queries, message, { channel, purpose, accountId, notAfter }) {
       const id = newId(random)
       const now = clock.now()

@@ -8,6 +8,7 @@ import { type Credentials, createCredentials } from './credentials.ts'
 import type { Domain } from './domain.ts'
 import { createLogins, type Logins } from './logins.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createReversals, type Reversals } from './reversals.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createStepUps, type StepUps } from './step-up.ts'
 
@@ -25,6 +26,7 @@ export interface Services {
   readonly webauthnBindings: WebAuthnBindings
   readonly unbinding: Unbinding
   readonly receipts: Receipts
+  readonly reversals: Reversals
 }
 
 export function createServices(domain: Domain): Services {
@@ -42,5 +44,6 @@ export function createServices(domain: Domain): Services {
     webauthnBindings: createWebAuthnBindings(domain, stepUps),
     unbinding: createUnbinding(domain, stepUps),
     receipts: createReceipts(domain),
+    reversals: createReversals(domain),
   }
 }

@@ -48,6 +48,12 @@ export const en = {
   'email.replace.name': 'email replaced',
   'email.unbind': 'The email address {{old}} was unbound.',
   'email.unbind.name': 'email unbound',
+  'phone.revert':
+    'The link of an earlier notice was used: it undoes a change of the phone number, and all sessions were ended. Bound now: {{new}}.',
+  'phone.revert.name': 'phone change undone',
+  'email.revert':
+    'The link of an earlier notice was used: it undoes a change of the email address, and all sessions were ended. Bound now: {{new}}.',
+  'email.revert.name': 'email change undone',
   'totp.bind': 'An authenticator app was bound.',
   'totp.bind.name': 'auth app bound',
   'totp.replace': 'The authenticator app was replaced.',
@@ -128,6 +134,10 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   'email.replace.name': '账户邮箱更换',
   'email.unbind': '已解绑账户邮箱 {{old}}。',
   'email.unbind.name': '账户邮箱解绑',
+  'phone.revert': '有人使用了此前通知中的撤销链接，撤销密保手机的变更，所有会话均已退出。当前绑定：{{new}}。',
+  'phone.revert.name': '密保手机变更撤销',
+  'email.revert': '有人使用了此前通知中的撤销链接，撤销账户邮箱的变更，所有会话均已退出。当前绑定：{{new}}。',
+  'email.revert.name': '账户邮箱变更撤销',
   'totp.bind': '已绑定动态口令。',
   'totp.bind.name': '动态口令绑定',
   'totp.replace': '动态口令已更换。',

@@ -5,6 +5,7 @@ import type { Services } from '../domain/services.ts'
 import { sendProblem } from './problems.ts'
 import { serveReceipts } from './receipts.ts'
 import { serveContract } from './routes.ts'
+import { serveUndo } from './undo.ts'
 import { serveWeChatCallback } from './wechat-callback.ts'
 
 /** A security key's response has at most 16 KiB; with base64url and JSON around it, no body is longer than this. */
@@ -78,5 +79,6 @@ export function createHttpServer({
   serveContract(app, services)
   serveWeChatCallback(app, services)
   serveReceipts(app, services)
+  serveUndo(app, services)
   return app
 }

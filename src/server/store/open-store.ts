@@ -10,6 +10,7 @@ import { bindingQueries } from './queries/bindings.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
 import { eventQueries, outboxQueries, throttleQueries } from './queries/records.ts'
+import { reversalQueries } from './queries/reversals.ts'
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
 import type { Tables } from './schema.ts'
 import { SqliteDialect } from './sqlite-dialect.ts'
@@ -26,6 +27,7 @@ const queriesOn = (db: Handle): Queries => ({
   events: eventQueries(db),
   outbox: outboxQueries(db),
   links: linkQueries(db),
+  reversals: reversalQueries(db),
   settings: settingQueries(db),
 })
 

@@ -247,6 +247,7 @@ export interface ProviderHealthTable {
 
 /** A change of a number or address that a link can undo. */
 export interface ReversalsTable {
+  /** That of the change's event, which tells what it was and where it came from. */
   id: string
   account_id: string
   /** `phone` or `email`. */
@@ -256,6 +257,7 @@ export interface ReversalsTable {
   value_key: string | null
   /** SHA-256 of the link's secret; unique. */
   secret_hash: string
+  /** Strictly grows with each change of the item: links of later changes end with the use of an earlier one. */
   created_at: number
   expires_at: number
   ended_at: number | null

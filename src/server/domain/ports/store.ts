@@ -7,6 +7,7 @@ import type {
   LoginsTable,
   OutboxTable,
   RecoveryCodesTable,
+  ReversalsTable,
   SessionsTable,
   ThrottlesTable,
   TotpTable,
@@ -36,6 +37,7 @@ export interface Queries {
   readonly events: EventQueries
   readonly outbox: OutboxQueries
   readonly links: LinkQueries
+  readonly reversals: ReversalQueries
   readonly settings: SettingQueries
 }
 
@@ -122,6 +124,8 @@ export interface ChallengeQueries {
   consumeProof(use: ProofUse, now: number): Promise<ChallengesTable | undefined>
   /** Consumes the proof behind a binding that it authorised. */
   consumeById(id: string, now: number): Promise<boolean>
+  /** Ends the challenges of an account that expire after `expiringAfter`, with the proofs that answered them. */
+  endAll(accountId: string, expiringAfter: number, now: number): Promise<void>
 }
 
 export interface CodeQueries {
@@ -143,6 +147,8 @@ export interface BindingQueries {
   endByChallenge(challengeId: string, now: number): Promise<void>
   /** Ends the open bindings of an item of an account. */
   endByItem(accountId: string, item: string, now: number): Promise<void>
+  /** Ends the open bindings of an account. */
+  endAll(accountId: string, now: number): Promise<void>
 }
 
 /** What is bound to an account beside what its own row says. */
@@ -184,6 +190,7 @@ export interface ThrottleQueries {
 
 export interface EventQueries {
   insert(row: EventsTable): Promise<void>
+  find(id: string): Promise<EventsTable | undefined>
   list(accountId: string, limit: number, before: { at: number; id: string } | undefined): Promise<EventsTable[]>
 }
 
@@ -206,6 +213,19 @@ export interface OutboxQueries {
     receipt: 'delivered' | 'undelivered',
     now: number,
   ): Promise<boolean>
+}
+
+/** Links that undo the change of a number or an address. */
+export interface ReversalQueries {
+  insert(row: ReversalsTable): Promise<void>
+  /** Also one that has ended or expired. */
+  find(secretHash: string): Promise<ReversalsTable | undefined>
+  /** The links of an account that still work. */
+  listLive(accountId: string, now: number): Promise<Pick<ReversalsTable, 'item' | 'created_at'>[]>
+  /** Takes the link, so that nobody else does; `undefined` when it has ended or expired. */
+  use(secretHash: string, now: number): Promise<ReversalsTable | undefined>
+  /** Ends the links of changes of this item that were made after `createdAt`. */
+  endLater(accountId: string, item: string, createdAt: number, now: number): Promise<void>
 }
 
 export interface LinkQueries {

@@ -53,4 +53,13 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
   async endByItem(accountId, item, now) {
     await endByItem(db, accountId, item, now)
   },
+
+  async endAll(accountId, now) {
+    await db
+      .updateTable('bindings')
+      .set({ ended_at: now, outcome: 'cancelled' })
+      .where('account_id', '=', accountId)
+      .where('ended_at', 'is', null)
+      .execute()
+  },
 })

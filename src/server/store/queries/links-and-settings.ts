@@ -81,7 +81,7 @@ export const settingQueries = (db: Handle): SettingQueries => ({
 
   async removeExpired(before, limit) {
     let removed = 0n
-    for (const table of ['logins', 'codes'] as const) {
+    for (const table of ['logins', 'codes', 'reversals'] as const) {
       const { numDeletedRows } = await db
         .deleteFrom(table)
         .where(({ eb, selectFrom }) =>

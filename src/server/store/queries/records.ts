@@ -42,6 +42,8 @@ export const eventQueries = (db: Handle): EventQueries => ({
     await insertEvent(db, row)
   },
 
+  find: id => db.selectFrom('events').selectAll().where('id', '=', id).executeTakeFirst(),
+
   list: (accountId, limit, before) => {
     let query = db.selectFrom('events').selectAll().where('account_id', '=', accountId)
     if (before) {
