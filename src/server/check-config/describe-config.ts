@@ -115,7 +115,7 @@ function describeRoutes({ routes, ...sms }: SmsConfig): ConfigCheck[] {
   const checks = routes.map(({ countries, providers }) => {
     const where = countries ? countries.join(', ') : 'all other countries'
     const able = providers.filter(name => sms[name] !== undefined)
-    if (able.length === 0) return check('phone', 'route', 'fail', `${where}: off, as ${providers.join(' and ')} are`)
+    if (able.length === 0) return check('phone', 'route', 'fail', `${where}: off, with ${providers.join(' and ')}`)
     return check('phone', 'route', 'ok', `${where}: ${able.join(', then ')}`)
   })
   const complete = routes.some(({ countries }) => countries === undefined)

@@ -82,3 +82,8 @@ describe('docs/hufud.example.yaml', () => {
     expect(checked).toBeGreaterThan(10)
   })
 })
+
+test('docs/operations.md names every secret', () => {
+  const text = doc('operations.md')
+  expect(providerSecrets.filter(name => !text.includes(name))).toEqual([])
+})
