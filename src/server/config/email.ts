@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { parseEmailAddress } from '../domain/contacts.ts'
 import type { DkimConfig, EmailConfig, SmtpAuth, SmtpConfig } from './config.ts'
-import type { EmailSection } from './file-schema.ts'
+import type { EmailSection } from './email-schema.ts'
 import type { MemberPath } from './mistakes.ts'
 import { addressMistake, isThisMachine } from './origin.ts'
 import { allOrOff, readNamedFile, type SectionReader } from './section.ts'

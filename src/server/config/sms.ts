@@ -8,10 +8,10 @@ import {
   type TencentConfig,
   type TwilioConfig,
 } from './config.ts'
-import type { SmsSection } from './file-schema.ts'
 import { addressMistake } from './origin.ts'
 import type { SecretShape } from './secrets.ts'
 import { allOrOff, type SectionReader } from './section.ts'
+import type { SmsSection } from './sms-schema.ts'
 
 const second = 1000
 

@@ -212,6 +212,7 @@ describe('WeChat', () => {
 
   test.each([
     ['HUFUD_WECHAT_AES_KEY', `zq${'k'.repeat(42)}`],
+    ['HUFUD_WECHAT_AES_KEY', `zq${'k'.repeat(40)}`],
     ['HUFUD_WECHAT_AES_KEY', `zq+${'k'.repeat(40)}`],
     ['HUFUD_WECHAT_APP_SECRET', 'zq secret with blanks'],
     ['HUFUD_WECHAT_PREVIOUS_AES_KEY', 'zq'],
