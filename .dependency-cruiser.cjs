@@ -96,6 +96,15 @@ module.exports = {
       to: { path: '^src/server/(store|providers|routes)/', pathNot: ['^src/server/store/schema\\.ts$'] },
     },
     {
+      name: 'only-the-composition-names-stores-and-providers',
+      severity: 'error',
+      from: {
+        path: '^src/server/',
+        pathNot: ['^src/server/(app|open-providers)\\.ts$', '^src/server/(store|providers|ephemeral)/'],
+      },
+      to: { path: '^src/server/(store|providers)/', pathNot: ['^src/server/store/schema\\.ts$'] },
+    },
+    {
       name: 'store-and-providers-know-no-routes',
       severity: 'error',
       from: { path: '^src/server/(store|providers)/' },

@@ -41,6 +41,7 @@ const forbidden: [file: string, imports: string, rule: RegExp][] = [
   ['src/simulators/canary.ts', "import '../hid/index.ts'", /simulators-imports-only/],
   ['src/server/canary.ts', "import '../cli/main.ts'", /server-imports-only/],
   ['src/server/canary.ts', "import '../simulators/outer-edge.ts'", /only-the-ephemeral-server/],
+  ['src/server/canary.ts', "import '../server/providers/wechat/client.ts'", /only-the-composition-names/],
   ['src/server/routes/canary.ts', "import '../store/open-store.ts'", /routes-reach-the-store/],
   ['src/server/domain/canary.ts', "import '../store/open-store.ts'", /domain-knows-only-ports/],
   ['src/server/domain/canary.ts', "import 'kysely'", /kysely-only-in-its-place/],

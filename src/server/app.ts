@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import type { Config } from './config/config.ts'
@@ -13,6 +13,7 @@ import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
 import { createServices, type Services } from './domain/services.ts'
 import { testAttestation } from './domain/webauthn/index.ts'
 import { accessTokenStore } from './domain/wechat-access-token.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
 import { openSqliteStore } from './store/open-store.ts'
@@ -117,16 +118,41 @@ async function keepClean({ domain: { store, clock } }: Services, signal: AbortSi
   }
 }
 
+/** Figures for operators: what makes them is loaded only where they are asked for. */
+async function openMetrics({ metrics: listen }: Config, { clock, logger }: Edge) {
+  if (!listen) return undefined
+  const [{ createMetrics }, { serveMetrics }] = await Promise.all([
+    import('./metrics/metrics.ts'),
+    import('./metrics/serve-metrics.ts'),
+  ])
+  const metrics = createMetrics({ clock })
+  return {
+    metrics,
+    serve: () =>
+      serveMetrics(metrics, listen, error =>
+        logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'figures not read'),
+      ),
+  }
+}
+
 /** Opens the services and serves them over HTTP. `close` answers what is under way first. */
 export async function startServer(config: Config, edge: Edge): Promise<RunningServer> {
   // Before anybody waits for an answer: the first statements take longer than any request may.
   if (config.policy.webauthn.trustedRoots) await testAttestation()
-  const opened = await openServices(config, edge)
+  const figures = await openMetrics(config, edge)
+  const opened = await openServices(config, figures ? { ...edge, counters: figures.metrics } : edge)
   const { logger, version } = edge
   const { trustedProxies, host, port } = config
   const app = createHttpServer({ services: opened.services, version, logger, trustedProxies })
+  if (figures) countRequests(app, figures.metrics)
   try {
-    const address = await app.listen({ host, port })
+    figures?.metrics.watch(opened.services.domain.store.read.figures)
+    const listener = await figures?.serve()
+    const address = await app.listen({ host, port }).catch(async error => {
+      await listener?.close()
+      throw error
+    })
+    if (listener) logger.info({ address: listener.address }, 'metrics')
     const stopping = new AbortController()
     const cleaning = keepClean(opened.services, stopping.signal, logger)
     return {
@@ -135,6 +161,7 @@ export async function startServer(config: Config, edge: Edge): Promise<RunningSe
       async close() {
         stopping.abort()
         await app.close()
+        await listener?.close()
         await cleaning
         await opened.close()
       },
@@ -143,4 +170,12 @@ export async function startServer(config: Config, edge: Edge): Promise<RunningSe
     await opened.close()
     throw error
   }
+}
+
+function countRequests(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request
+    metrics.answered({ method, route: routeOptions.url, status: reply.statusCode, milliseconds: reply.elapsedTime })
+    done()
+  })
 }

@@ -157,4 +157,6 @@ export interface Config {
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   /** What is configured and off all the same, for want of a secret. */
   readonly off: readonly MethodOff[]
+  /** What works and should be looked at all the same, in words for the operator. */
+  readonly warnings: readonly string[]
 }

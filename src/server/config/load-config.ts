@@ -1,97 +1,177 @@
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { availableParallelism, homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { Errors } from 'typebox/schema'
-import * as Type from 'typebox/type'
 import { defaultPolicy } from '../domain/domain.ts'
-import type { Config } from './config.ts'
-import { ConfigError } from './config-error.ts'
-import { checkWebOrigin } from './origin.ts'
-import { readWebAuthnConfig, WebAuthnConfig } from './webauthn.ts'
+import type { Config, MethodOff } from './config.ts'
+import { readEmail } from './email.ts'
+import type { ConfigFile } from './file-schema.ts'
+import { parseListen } from './listen.ts'
+import { Mistakes } from './mistakes.ts'
+import { isThisMachine, originMistake } from './origin.ts'
+import type { ConfigDocument } from './read-file.ts'
+import { type Environment, openSecrets } from './secrets.ts'
+import type { SectionReader } from './section.ts'
+import { readSms } from './sms.ts'
+import { readWebAuthn } from './webauthn.ts'
+import { readWeChat } from './wechat.ts'
 
 export type { Config } from './config.ts'
 export { ConfigError } from './config-error.ts'
 
-/** The configuration file: JSON. Secrets are not in it; they come from files of their own or the environment. */
-const ConfigFile = Type.Object(
-  {
-    listen: Type.Optional(
-      Type.Object(
-        { host: Type.Optional(Type.String()), port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })) },
-        { additionalProperties: false },
-      ),
-    ),
-    /** `sqlite:PATH`. */
-    database: Type.Optional(Type.String({ pattern: '^sqlite:.+' })),
-    /** Where people reach this server: `https://accounts.example.org`. */
-    origin: Type.Optional(Type.String()),
-    /** The RP ID of security keys: the origin's host, or a domain above it. It can't be changed later. */
-    rp_id: Type.Optional(Type.String()),
-    webauthn: Type.Optional(WebAuthnConfig),
-    service_name: Type.Optional(Type.String({ minLength: 1, maxLength: 16 })),
-    minimum_password_length: Type.Optional(Type.Integer({ minimum: 6, maximum: 64 })),
-    trusted_proxies: Type.Optional(Type.Array(Type.String())),
-    log_level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
-    hash_concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
-    hash_queue: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-    wechat: Type.Optional(
-      Type.Object(
-        { app_id: Type.String({ minLength: 1 }), base_url: Type.Optional(Type.String()) },
-        { additionalProperties: false },
-      ),
-    ),
-  },
-  { additionalProperties: false },
-)
-
-type Environment = Readonly<Record<string, string | undefined>>
-
-/** A secret from `NAME`, or from the file that `NAME_FILE` names. */
-function secretFrom(env: Environment, name: string): string | undefined {
-  const file = env[`${name}_FILE`]
-  if (file === undefined) return env[name]
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch (error) {
-    throw new ConfigError(`${name}_FILE: ${file} can't be read (${error instanceof Error ? error.message : error}).`)
-  }
+/** What the command line says. */
+export interface ConfigOptions {
+  readonly config?: string | undefined
+  readonly database?: string | undefined
+  readonly port?: number | undefined
 }
 
-function requiredSecret(env: Environment, name: string): string {
-  const value = secretFrom(env, name)
-  if (!value) throw new ConfigError(`WeChat is configured, but ${name} is missing. Set ${name} or ${name}_FILE.`)
-  return value
+/** The configuration file that counts, if any. */
+export const configFileOf = ({ config }: ConfigOptions, env: Environment): string | undefined =>
+  config ?? (env.HUFUD_CONFIG || undefined)
+
+/**
+ * The configuration: options before environment before file before defaults.
+ * @throws {ConfigError} with every mistake in it
+ */
+export async function readConfig(options: ConfigOptions, env: Environment): Promise<Config> {
+  const path = configFileOf(options, env)
+  if (path === undefined) return loadConfig(options, env)
+  // A parser that most servers of tests, and every one that is set up by its environment alone, can start without.
+  const { readFile } = await import('./read-file.ts')
+  return loadConfig(options, env, { folder: dirname(path), ...readFile(path) })
 }
 
-function readFile(path: string): Type.Static<typeof ConfigFile> {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new ConfigError(`${path} is no JSON that can be read: ${error instanceof Error ? error.message : error}`)
+/**
+ * The configuration of options, environment and a file that was read; without one, `HUFUD_CONFIG` is not looked at.
+ * @throws {ConfigError} with every mistake in it, those of the file included
+ */
+export function loadConfig(
+  options: Omit<ConfigOptions, 'config'>,
+  env: Environment,
+  document?: ConfigDocument & { readonly folder: string },
+): Config {
+  const { file = {}, mistakes = new Mistakes(() => undefined), folder = '.' } = document ?? {}
+  const secrets = openSecrets(env, mistakes)
+  const off: MethodOff[] = []
+  const warnings: string[] = []
+  const databasePath = readDatabase(options, env, file, mistakes)
+  const listen = readListen(options, env, file, mistakes)
+  const origin = env.HUFUD_ORIGIN || file.origin || `http://localhost:${listen.port}`
+  const rpId = readOrigin(origin, env, file, mistakes)
+  const reader: SectionReader = { mistakes, secrets, folder, origin, off, warnings }
+  checkProxies(file, mistakes)
+  const webauthn = readWebAuthn(file.webauthn ?? {}, reader)
+  const config = {
+    ...listen,
+    databasePath,
+    secretKey: env.HUFUD_SECRET_KEY
+      ? { text: env.HUFUD_SECRET_KEY }
+      : { file: env.HUFUD_SECRET_KEY_FILE || `${databasePath}.key` },
+    trustedProxies: file.trusted_proxies ?? [],
+    logLevel: readLogLevel(env, file, mistakes),
+    hashConcurrency: file.hash_concurrency ?? hashingSlots(env),
+    hashQueue: file.hash_queue ?? 64,
+    policy: {
+      ...defaultPolicy,
+      origins: [origin, ...webauthn.origins],
+      rpId,
+      webauthn: webauthn.policy,
+      serviceName: file.service_name ?? defaultPolicy.serviceName,
+      minimumPasswordLength: file.minimum_password_length ?? defaultPolicy.minimumPasswordLength,
+      reversalLifetime: hours(file.notices?.undo_within_hours) ?? defaultPolicy.reversalLifetime,
+    },
+    email: file.email && readEmail(file.email, reader),
+    sms: file.sms && readSms(file.sms, reader),
+    wechat: file.wechat && readWeChat(file.wechat, reader),
+    metrics: readMetrics(file, reader),
+    off,
+    warnings: [...warnings, ...secrets.warnings],
   }
-  const [valid, errors] = Errors(ConfigFile, parsed)
-  if (!valid) {
-    const places = errors.slice(0, 8).map(({ instancePath, message }) => `${instancePath || '/'} ${message}`)
-    throw new ConfigError(`${path} is not a hufud configuration: ${places.join('; ')}. See docs/operations.md.`)
+  mistakes.throwIfAny()
+  return config
+}
+
+const hours = (count: number | undefined): number | undefined => (count === undefined ? undefined : count * 3_600_000)
+
+/** A value of the environment has no place in the file. */
+const elsewhere = undefined
+
+function readDatabase(options: ConfigOptions, env: Environment, file: ConfigFile, mistakes: Mistakes): string {
+  const home = env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share')
+  const database =
+    options.database ?? (env.HUFUD_DATABASE || (file.database ?? `sqlite:${join(home, 'hufud', 'hufud.db')}`))
+  const [kind = ''] = database.split(':')
+  const path = database.slice('sqlite:'.length)
+  if (kind !== 'sqlite' || path === '') {
+    const name = options.database === undefined ? 'HUFUD_DATABASE' : '--database'
+    const words = /^[a-z]{1,20}$/.test(kind) && kind !== 'sqlite' ? `${kind}: is not supported. ` : ''
+    mistakes.addAt(elsewhere, name, `${words}Give sqlite:PATH.`)
   }
-  return parsed as Type.Static<typeof ConfigFile>
+  return path
+}
+
+function readListen(
+  options: ConfigOptions,
+  env: Environment,
+  file: ConfigFile,
+  mistakes: Mistakes,
+): { host: string; port: number } {
+  const { host = '127.0.0.1', port = 8420 } = file.listen ?? {}
+  const fromEnvironment = env.HUFUD_LISTEN ? parseListen(env.HUFUD_LISTEN) : { host, port }
+  if (!fromEnvironment) mistakes.addAt(elsewhere, 'HUFUD_LISTEN', 'this is not HOST:PORT, such as 127.0.0.1:8420.')
+  const listen = fromEnvironment ?? { host, port }
+  return options.port === undefined ? listen : { ...listen, port: options.port }
 }
 
 /** Checks the public origin and the RP ID (WebAuthn section 5.1.2: a registrable suffix of the host, no address). */
-function checkOrigin(origin: string, rpId: string): void {
-  const { hostname } = checkWebOrigin('origin', origin)
-  const suffix = hostname === rpId || hostname.endsWith(`.${rpId}`)
-  if (!suffix || isIP(rpId) !== 0) {
-    throw new ConfigError(`rp_id: ${rpId} is not the origin's host ${hostname} or a domain above it.`)
+function readOrigin(origin: string, env: Environment, file: ConfigFile, mistakes: Mistakes): string {
+  const tell = (words: string) => {
+    if (env.HUFUD_ORIGIN) mistakes.addAt(elsewhere, 'HUFUD_ORIGIN', words)
+    else if (!mistakes.isAbout(['origin'])) mistakes.add(['origin'], words)
+  }
+  const wrong = originMistake(origin)
+  const { hostname } = new URL(wrong ? 'http://localhost' : origin)
+  const rpId = file.rp_id ?? hostname
+  if (wrong) tell(wrong)
+  else if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0) {
+    tell('security keys sign for a name, never for an address. Give a host name; localhost is this machine.')
+  } else if (!mistakes.isAbout(['origin']) && hostname !== rpId && !hostname.endsWith(`.${rpId}`)) {
+    mistakes.add(['rp_id'], `this must be the origin’s host, ${hostname}, or a domain above it.`)
+  }
+  return rpId
+}
+
+const logLevels = ['debug', 'info', 'warn', 'error']
+
+function readLogLevel(env: Environment, file: ConfigFile, mistakes: Mistakes): string {
+  const level = env.HUFUD_LOG_LEVEL || file.log_level || 'info'
+  // What pino knows beside these is not documented, and does no harm.
+  if (![...logLevels, 'trace', 'fatal', 'silent'].includes(level)) {
+    mistakes.addAt(elsewhere, 'HUFUD_LOG_LEVEL', `one of ${logLevels.join(', ')} is expected.`)
+  }
+  return level
+}
+
+const namedRanges = ['loopback', 'linklocal', 'uniquelocal']
+
+function checkProxies({ trusted_proxies = [] }: ConfigFile, mistakes: Mistakes): void {
+  for (const [index, proxy] of trusted_proxies.entries()) {
+    const [address = '', bits, ...rest] = proxy.split('/')
+    const longest = isIP(address) === 6 ? 128 : 32
+    const valid = isIP(address) !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
+    if (namedRanges.includes(proxy) || (valid && rest.length === 0)) continue
+    mistakes.add(['trusted_proxies', index], 'this is no IP address and no range, such as 10.0.0.0/8.')
   }
 }
 
-function parseListen(text: string): { host: string; port: number } {
-  const match = /^(.+):(\d{1,5})$/.exec(text)
-  if (!match?.[1] || !match[2]) throw new ConfigError(`HUFUD_LISTEN: ${text} is not HOST:PORT.`)
-  return { host: match[1], port: Number(match[2]) }
+function readMetrics(file: ConfigFile, { mistakes, warnings }: SectionReader): Config['metrics'] {
+  if (!file.metrics) return undefined
+  const listen = parseListen(file.metrics.listen)
+  if (!listen) mistakes.add(['metrics', 'listen'], 'this is not HOST:PORT, such as 127.0.0.1:9464.')
+  else if (!isThisMachine(listen.host)) {
+    warnings.push('metrics.listen is not on this machine alone: whoever reaches it reads the figures.')
+  }
+  return listen
 }
 
 /**
@@ -101,68 +181,4 @@ function parseListen(text: string): { host: string; port: number } {
 function hashingSlots(env: Environment): number {
   const threads = Number(env.UV_THREADPOOL_SIZE) || 4
   return Math.max(1, Math.min(availableParallelism() + 1, threads - 1))
-}
-
-/**
- * The configuration: options before environment before file before defaults.
- * @throws {ConfigError}
- */
-export function loadConfig(
-  options: { config?: string | undefined; database?: string | undefined; port?: number | undefined },
-  env: Environment,
-): Config {
-  const configFile = options.config ?? env.HUFUD_CONFIG
-  const file = configFile === undefined ? {} : readFile(configFile)
-  const home = env.XDG_DATA_HOME ?? join(env.HOME ?? homedir(), '.local', 'share')
-  const database =
-    options.database ?? env.HUFUD_DATABASE ?? file.database ?? `sqlite:${join(home, 'hufud', 'hufud.db')}`
-  if (!database.startsWith('sqlite:') || database.length === 'sqlite:'.length) {
-    throw new ConfigError(`database: ${database.split(':')[0]}: is not supported. Give sqlite:PATH.`)
-  }
-  const databasePath = database.slice('sqlite:'.length)
-  const listen = {
-    host: '127.0.0.1',
-    port: 8420,
-    ...file.listen,
-    ...(env.HUFUD_LISTEN ? parseListen(env.HUFUD_LISTEN) : {}),
-    ...(options.port === undefined ? {} : { port: options.port }),
-  }
-  const origin = env.HUFUD_ORIGIN ?? file.origin ?? `http://localhost:${listen.port}`
-  const rpId = file.rp_id ?? new URL(URL.canParse(origin) ? origin : 'http://invalid').hostname
-  checkOrigin(origin, rpId)
-  const webauthn = readWebAuthnConfig(file.webauthn ?? {}, dirname(configFile ?? '.'))
-  const keyText = env.HUFUD_SECRET_KEY
-  return {
-    ...listen,
-    databasePath,
-    secretKey: keyText ? { text: keyText } : { file: env.HUFUD_SECRET_KEY_FILE ?? `${databasePath}.key` },
-    trustedProxies: file.trusted_proxies ?? [],
-    logLevel: env.HUFUD_LOG_LEVEL ?? file.log_level ?? 'info',
-    hashConcurrency: file.hash_concurrency ?? hashingSlots(env),
-    hashQueue: file.hash_queue ?? 64,
-    policy: {
-      ...defaultPolicy,
-      origins: [origin, ...webauthn.origins],
-      rpId,
-      webauthn: webauthn.policy,
-      ...(file.service_name ? { serviceName: file.service_name } : {}),
-      ...(file.minimum_password_length ? { minimumPasswordLength: file.minimum_password_length } : {}),
-    },
-    email: undefined,
-    sms: undefined,
-    metrics: undefined,
-    off: [],
-    wechat: file.wechat && {
-      appId: file.wechat.app_id,
-      mode: 'qr',
-      confirmByCode: false,
-      openPlatform: false,
-      authorizeUrl: 'https://open.weixin.qq.com',
-      baseUrl: file.wechat.base_url ?? 'https://api.weixin.qq.com',
-      appSecret: requiredSecret(env, 'HUFUD_WECHAT_APP_SECRET'),
-      token: requiredSecret(env, 'HUFUD_WECHAT_TOKEN'),
-      encodingAesKey: requiredSecret(env, 'HUFUD_WECHAT_AES_KEY'),
-      previousEncodingAesKey: secretFrom(env, 'HUFUD_WECHAT_PREVIOUS_AES_KEY'),
-    },
-  }
 }

@@ -7,6 +7,7 @@ import { migrate } from './migrate.ts'
 import { accountQueries } from './queries/accounts.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
+import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
 import { eventQueries, outboxQueries, throttleQueries } from './queries/records.ts'
@@ -26,6 +27,7 @@ const queriesOn = (db: Handle): Queries => ({
   throttles: throttleQueries(db),
   events: eventQueries(db),
   outbox: outboxQueries(db),
+  figures: figureQueries(db),
   links: linkQueries(db),
   reversals: reversalQueries(db),
   settings: settingQueries(db),

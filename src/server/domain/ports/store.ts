@@ -6,6 +6,7 @@ import type {
   EventsTable,
   LoginsTable,
   OutboxTable,
+  ProviderHealthTable,
   RecoveryCodesTable,
   ReversalsTable,
   SessionsTable,
@@ -39,6 +40,7 @@ export interface Queries {
   readonly links: LinkQueries
   readonly reversals: ReversalQueries
   readonly settings: SettingQueries
+  readonly figures: FigureQueries
 }
 
 export interface Store {
@@ -257,4 +259,14 @@ export interface SettingQueries {
   rememberPush(key: string, now: number): Promise<boolean>
   /** Removes at most `limit` rows of each kind that expired before `before`; how many. */
   removeExpired(before: number, limit: number): Promise<number>
+}
+
+/** What operators watch. */
+export interface FigureQueries {
+  /** Messages to somebody that wait to be sent, by channel. Times are in milliseconds since the Unix epoch. */
+  backlog(): Promise<
+    readonly { readonly channel: string; readonly queued: number; readonly oldest_created_at: number }[]
+  >
+  /** What is known of providers that have failed. */
+  providerHealth(): Promise<readonly ProviderHealthTable[]>
 }
