@@ -9,7 +9,8 @@ import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
-import { eventQueries, outboxQueries, throttleQueries } from './queries/records.ts'
+import { outboxQueries, providerHealthQueries } from './queries/outbox.ts'
+import { eventQueries, throttleQueries } from './queries/records.ts'
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
 import type { Tables } from './schema.ts'
 import { SqliteDialect } from './sqlite-dialect.ts'
@@ -25,6 +26,7 @@ const queriesOn = (db: Handle): Queries => ({
   throttles: throttleQueries(db),
   events: eventQueries(db),
   outbox: outboxQueries(db),
+  providerHealth: providerHealthQueries(db),
   links: linkQueries(db),
   settings: settingQueries(db),
 })
