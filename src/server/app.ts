@@ -85,6 +85,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     services,
     async close() {
       await outbox.stop()
+      await Promise.all(Object.values(senders).map(sender => sender.close()))
       await store.close()
     },
   }

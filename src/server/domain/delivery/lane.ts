@@ -2,10 +2,14 @@ import { unforeseen } from '../ports/log.ts'
 import type { MessageSender } from '../ports/messages.ts'
 import type { Lane } from '../ports/store.ts'
 import { newId } from '../secret-keys.ts'
+import { createAlarm } from './alarm.ts'
 import { attempt, type DeliveryContext, lease } from './attempt.ts'
 
-/** How many messages of a lane are under way at once, at most. */
-export const laneWidths: Readonly<Record<Lane['kind'], number>> = { code: 24, notice: 8 }
+/**
+ * How many messages of a lane are under way at once, at most: more than a provider has connections, so that the next
+ * is there when one is free.
+ */
+export const laneWidths: Readonly<Record<Lane['kind'], number>> = { code: 64, notice: 16 }
 
 /** How long a lane waits, at most, before it looks for messages that other processes have left. */
 const idleInterval = 5_000
@@ -32,11 +36,11 @@ export function runLane(
 ): RunningLane {
   const { store, clock, random, log } = context
   const underWay = new Set<Promise<void>>()
+  const alarm = createAlarm(clock)
   let isWoken = false
-  let interrupt = () => {}
   const wake = () => {
     isWoken = true
-    interrupt()
+    alarm.ring()
   }
 
   /** @returns how many there were */
@@ -81,16 +85,11 @@ export function runLane(
         return undefined
       })
       if (isWoken) continue
-      const woken = new AbortController()
-      interrupt = () => woken.abort()
-      const end = () => woken.abort()
-      leave.addEventListener('abort', end, { once: true })
-      const wait = Math.max(1, Math.min(idleInterval, (due ?? Number.POSITIVE_INFINITY) - clock.now()))
-      if (!leave.aborted) await clock.sleep(wait, woken.signal).catch(() => {})
-      leave.removeEventListener('abort', end)
+      await alarm.wait(Math.max(1, Math.min(idleInterval, (due ?? Number.POSITIVE_INFINITY) - clock.now())))
     }
     await Promise.all(underWay)
   }
 
+  leave.addEventListener('abort', alarm.stop, { once: true })
   return { wake, ended: run() }
 }
