@@ -124,6 +124,21 @@ test('processes that find out the same at once count it once', async () => {
   expect(await rows()).toMatchObject([{ failures: 1, retry_at: delivery.clock.now() + 60 * second }])
 })
 
+test('a process that hears of it late does not take back what another has found out', async () => {
+  const [one, late] = [openHealth(), openHealth()]
+  await late.refresh()
+  one.failed(error('misconfigured'))
+  delivery.clock.advance(60 * second)
+  one.failed(error('misconfigured'))
+  await one.stop()
+  const [row] = await rows()
+  late.failed(error('misconfigured'))
+  await late.stop()
+  expect(await rows()).toEqual([row])
+  delivery.clock.advance(119 * second)
+  expect([one.isOff('smtp'), late.isOff('smtp')]).toEqual([true, true])
+})
+
 test('nothing is written for what works, nor read more often than every few seconds', async () => {
   let reads = 0
   let writes = 0
