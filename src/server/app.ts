@@ -7,7 +7,7 @@ import { createPasswordHashing } from './domain/passwords/password-hashing.ts'
 import { type Counters, noCounters } from './domain/ports/counters.ts'
 import type { MessageSender } from './domain/ports/messages.ts'
 import type { ReceiptReader } from './domain/ports/receipts.ts'
-import type { Store } from './domain/ports/store.ts'
+import type { Queries, Store } from './domain/ports/store.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
 import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
 import { createServices, type Services } from './domain/services.ts'
@@ -70,15 +70,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
   const { clock, random, logger, senders, counters = noCounters, receiptReaders = [] } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
   const store = await openSqliteStore(config.databasePath)
-  const outbox = createOutbox({
-    store,
-    clock,
-    random,
-    keys,
-    senders,
-    onFailure: (messageId, error) =>
-      logger.warn({ messageId, error: error instanceof Error ? error.message : 'unknown' }, 'message not sent'),
-  })
+  const outbox = createOutbox({ store, clock, random, keys, senders, counters, log: logger })
   const services = createServices({
     store,
     clock,
@@ -98,6 +90,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     services,
     async close() {
       await outbox.stop()
+      await Promise.all(Object.values(senders).map(sender => sender.close()))
       await store.close()
     },
   }
@@ -105,16 +98,27 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
 
 const cleaningInterval = 60_000
 const keepExpiredFor = 24 * 60 * 60_000
-const cleaningBatch = 500
+/** For the list of messages, and for receipts that come late. */
+const keepMessagesFor = 7 * 24 * 60 * 60_000
+const cleaningBatch = 100
+const cleaningPause = 20
 
-/** Removes expired rows, a bounded number at a time, until `signal` aborts. */
+/** Removes what has expired, a bounded number of rows at a time so that nobody waits for it, until `signal` aborts. */
 async function keepClean({ domain: { store, clock } }: Services, signal: AbortSignal, logger: FastifyBaseLogger) {
+  const removeAll = async (remove: (queries: Queries) => Promise<number>) => {
+    while (!signal.aborted && (await store.transaction(remove)) >= cleaningBatch)
+      await clock.sleep(cleaningPause, signal)
+  }
   while (!signal.aborted) {
     await clock.sleep(cleaningInterval, signal).catch(() => {})
-    if (signal.aborted) return
-    await store
-      .transaction(queries => queries.settings.removeExpired(clock.now() - keepExpiredFor, cleaningBatch))
-      .catch(error => logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'cleaning failed'))
+    const now = clock.now()
+    try {
+      await removeAll(queries => queries.settings.removeExpired(now - keepExpiredFor, cleaningBatch))
+      await removeAll(queries => queries.outbox.removeOld(now - keepMessagesFor, cleaningBatch))
+    } catch (error) {
+      if (signal.aborted) return
+      logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'cleaning failed')
+    }
   }
 }
 
@@ -146,7 +150,7 @@ export async function startServer(config: Config, edge: Edge): Promise<RunningSe
   const app = createHttpServer({ services: opened.services, version, logger, trustedProxies })
   if (figures) countRequests(app, figures.metrics)
   try {
-    figures?.metrics.watch(opened.services.domain.store.read.figures)
+    figures?.metrics.watch(opened.services.domain.store.read)
     const listener = await figures?.serve()
     const address = await app.listen({ host, port }).catch(async error => {
       await listener?.close()

@@ -66,6 +66,16 @@ export const wechatConfig = (
   authorizeUrl: baseUrl,
 })
 
+const lanes = (['phone', 'email'] as const).flatMap(channel =>
+  (['code', 'notice'] as const).map(kind => ({ channel, kind })),
+)
+
+/** Whether there is a message that is neither sent nor given up. */
+export async function hasQueued({ domain }: Pick<Services, 'domain'>): Promise<boolean> {
+  const due = await Promise.all(lanes.map(lane => domain.store.read.outbox.nextDueAt(lane)))
+  return due.some(at => at !== undefined)
+}
+
 let worlds = 0
 
 export async function openServerWorld(
@@ -135,7 +145,7 @@ export async function openServerWorld(
     },
     codeFor: to =>
       until(`a code for ${to}`, async () => {
-        if ((await services.domain.store.read.outbox.nextDueAt()) !== undefined) return undefined
+        if (await hasQueued(services)) return undefined
         return sent.findLast(message => message.to === to && message.code !== null)?.code ?? undefined
       }),
     async join(username) {

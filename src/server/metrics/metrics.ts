@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Clock } from '../../lib/clock.ts'
 import type { Counted, Counters } from '../domain/ports/counters.ts'
-import type { FigureQueries } from '../domain/ports/store.ts'
+import type { FigureQueries, ProviderHealthQueries, Queries } from '../domain/ports/store.ts'
 
 /** An answered request; nothing of its address but the route's pattern. */
 export interface AnsweredRequest {
@@ -16,7 +16,7 @@ export interface AnsweredRequest {
 export interface Metrics extends Counters {
   answered(request: AnsweredRequest): void
   /** From now on the outbox and the state of providers are read from there, at each scrape. */
-  watch(figures: FigureQueries): void
+  watch(read: Pick<Queries, 'figures' | 'providerHealth'>): void
   /** All figures in the text format of Prometheus, 0.0.4. */
   text(): Promise<string>
   readonly contentType: string
@@ -66,8 +66,8 @@ export function createMetrics({ clock }: { readonly clock: Clock }): Metrics {
       requests.inc({ method, route, status })
       durations.observe({ method, route }, milliseconds / 1000)
     },
-    watch(figures) {
-      readings.push(watchOutbox(figures, clock, registers), watchProviders(figures, clock, registers))
+    watch({ figures, providerHealth }) {
+      readings.push(watchOutbox(figures, clock, registers), watchProviders(providerHealth, clock, registers))
     },
     async text() {
       // Before the registry is asked: it asks its figures all at once, and two of them come of one reading.
@@ -104,7 +104,11 @@ function watchOutbox(figures: FigureQueries, clock: Clock, registers: Registry[]
 }
 
 /** @returns reads the figures anew */
-function watchProviders(figures: FigureQueries, clock: Clock, registers: Registry[]): () => Promise<void> {
+function watchProviders(
+  health: Pick<ProviderHealthQueries, 'list'>,
+  clock: Clock,
+  registers: Registry[],
+): () => Promise<void> {
   const labelNames = ['provider']
   const off = new Gauge({
     name: 'hufud_provider_off',
@@ -119,7 +123,7 @@ function watchProviders(figures: FigureQueries, clock: Clock, registers: Registr
     registers,
   })
   return async () => {
-    for (const { provider, failures: inARow, retry_at } of await figures.providerHealth()) {
+    for (const { provider, failures: inARow, retry_at } of await health.list()) {
       off.set({ provider }, retry_at > clock.now() ? 1 : 0)
       failures.set({ provider }, inARow)
     }

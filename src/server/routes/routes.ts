@@ -4,11 +4,13 @@ import * as admin from '../../contract/admin.ts'
 import * as bindings from '../../contract/bindings.ts'
 import * as credentials from '../../contract/credentials.ts'
 import * as logins from '../../contract/logins.ts'
+import * as messages from '../../contract/messages.ts'
 import * as server from '../../contract/server.ts'
 import * as sessions from '../../contract/sessions.ts'
 import * as stepUp from '../../contract/step-up.ts'
 import { isoTime } from '../../lib/clock.ts'
 import { cancelPending, findOpenBinding } from '../domain/bindings/pending-binding.ts'
+import { listMessages, readMessage } from '../domain/message-status.ts'
 import { listEvents, readOverview } from '../domain/overview.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
@@ -22,6 +24,7 @@ export function serveContract(app: FastifyInstance, services: Services): void {
   serveStepUp(app, services)
   serveBindings(app, services)
   serveUnbinding(app, services)
+  serveMessages(app, services)
   serveAdmin(app, services)
 }
 
@@ -127,6 +130,12 @@ function serveUnbinding(app: FastifyInstance, services: Services): void {
   serveOperation(app, services, bindings.unbindWebAuthn, ({ member, proof, params }) =>
     unbinding.unbindKey(member, proof, params.key_id),
   )
+}
+
+function serveMessages(app: FastifyInstance, services: Services): void {
+  const { domain } = services
+  serveOperation(app, services, messages.readMessage, ({ params }) => readMessage(domain, params.message_id))
+  serveOperation(app, services, messages.listMessages, ({ query }) => listMessages(domain, query), 'messages')
 }
 
 function serveAdmin(app: FastifyInstance, services: Services): void {

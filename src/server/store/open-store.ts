@@ -10,7 +10,8 @@ import { bindingQueries } from './queries/bindings.ts'
 import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
-import { eventQueries, outboxQueries, throttleQueries } from './queries/records.ts'
+import { outboxQueries, providerHealthQueries } from './queries/outbox.ts'
+import { eventQueries, throttleQueries } from './queries/records.ts'
 import { reversalQueries } from './queries/reversals.ts'
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
 import type { Tables } from './schema.ts'
@@ -28,6 +29,7 @@ const queriesOn = (db: Handle): Queries => ({
   events: eventQueries(db),
   outbox: outboxQueries(db),
   figures: figureQueries(db),
+  providerHealth: providerHealthQueries(db),
   links: linkQueries(db),
   reversals: reversalQueries(db),
   settings: settingQueries(db),

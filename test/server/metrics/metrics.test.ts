@@ -117,11 +117,15 @@ describe('figures', () => {
     const metrics = createMetrics({ clock })
     const row = { failure: 'unreachable', since: 0 }
     metrics.watch({
-      backlog: async () => [{ channel: 'phone', queued: 7, oldest_created_at: clock.now() - 90_000 }],
-      providerHealth: async () => [
-        { ...row, provider: 'aliyun', failures: 5, retry_at: clock.now() + 1 },
-        { ...row, provider: 'twilio', failures: 1, retry_at: 0 },
-      ],
+      figures: { backlog: async () => [{ channel: 'phone', queued: 7, oldest_created_at: clock.now() - 90_000 }] },
+      providerHealth: {
+        list: async () => [
+          { ...row, provider: 'aliyun', failures: 5, retry_at: clock.now() + 1 },
+          { ...row, provider: 'twilio', failures: 1, retry_at: 0 },
+        ],
+        find: async () => undefined,
+        put: async () => {},
+      },
     })
     const text = await metrics.text()
     for (const line of [
@@ -139,7 +143,7 @@ describe('figures', () => {
   test('that can’t be read are answered with 500, and the cause is logged, not told', async () => {
     const metrics = createMetrics({ clock: systemClock })
     const fails = () => Promise.reject(new Error('zq-database'))
-    metrics.watch({ backlog: fails, providerHealth: fails })
+    metrics.watch({ figures: { backlog: fails }, providerHealth: { list: fails, find: fails, put: fails } })
     const failures: unknown[] = []
     const listener = await serveMetrics(metrics, { host: '127.0.0.1', port: 0 }, error => failures.push(error))
     listeners.push(listener)

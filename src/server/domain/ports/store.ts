@@ -1,3 +1,4 @@
+import type { MessageState } from '../../../contract/messages.ts'
 import type {
   AccountsTable,
   BindingsTable,
@@ -37,6 +38,7 @@ export interface Queries {
   readonly throttles: ThrottleQueries
   readonly events: EventQueries
   readonly outbox: OutboxQueries
+  readonly providerHealth: ProviderHealthQueries
   readonly links: LinkQueries
   readonly reversals: ReversalQueries
   readonly settings: SettingQueries
@@ -196,14 +198,58 @@ export interface EventQueries {
   list(accountId: string, limit: number, before: { at: number; id: string } | undefined): Promise<EventsTable[]>
 }
 
+/** Messages that are claimed and sent apart from all others: a notice never stands before a code, nor mail before SMS. */
+export interface Lane {
+  readonly channel: Channel
+  readonly kind: 'code' | 'notice'
+}
+
+export interface Claim {
+  /** Fresh for each claim. */
+  readonly claimId: string
+  readonly now: number
+  /** Until then no other claim gets the messages. */
+  readonly leaseUntil: number
+  readonly limit: number
+}
+
+/** A message as whoever claimed it knows it. What is written of it holds only while nobody else has claimed it. */
+export type ClaimedMessage = Pick<OutboxTable, 'id' | 'claim_id'>
+
+export interface OutboxListing {
+  readonly state: MessageState | undefined
+  readonly limit: number
+  /** The last of an earlier page. */
+  readonly before: { readonly at: number; readonly id: string } | undefined
+}
+
 export interface OutboxQueries {
   insert(row: OutboxTable): Promise<void>
-  /** Takes up to `limit` due messages for `leaseMilliseconds`; no other claim gets them meanwhile. */
-  claimDue(now: number, leaseMilliseconds: number, limit: number): Promise<OutboxTable[]>
-  markSent(id: string, now: number): Promise<void>
-  markFailed(id: string, now: number): Promise<void>
-  postpone(id: string, nextAttemptAt: number): Promise<void>
-  nextDueAt(): Promise<number | undefined>
+  /** When the first message of the lane is due; one that is claimed is when its lease ends. */
+  nextDueAt(lane: Lane): Promise<number | undefined>
+  /**
+   * Takes due messages, those that have been due longest first. One whose last holder let the lease end without a word
+   * comes with one `lapsed` more.
+   */
+  claimDue(lane: Lane, claim: Claim): Promise<OutboxTable[]>
+  /** As `claimDue`, of those alone whose time has passed. */
+  claimExpired(lane: Lane, claim: Claim): Promise<OutboxTable[]>
+  /** These three end the claim; false when it was somebody else's by then. */
+  markSent(
+    message: ClaimedMessage,
+    sent: { provider: string | null; providerMessageId: string | null; failure: 'uncertain' | null },
+    now: number,
+  ): Promise<boolean>
+  markFailed(message: ClaimedMessage, failure: string, now: number): Promise<boolean>
+  postpone(
+    message: ClaimedMessage,
+    next: { failure: string | null; lapsed: number; nextAttemptAt: number },
+  ): Promise<boolean>
+  find(id: string): Promise<OutboxTable | undefined>
+  /** Messages to somebody, the newest first, each with the name of its account. */
+  list(listing: OutboxListing): Promise<(OutboxTable & { username: string | null })[]>
+  /** Removes at most `limit` messages that were added before `before` and whose time has passed; how many. */
+  removeOld(before: number, limit: number): Promise<number>
   /**
    * Notes what a provider tells of a message that it had taken over. `delivered` is final; `undelivered` gives way to
    * it, and to nothing else.
@@ -228,6 +274,12 @@ export interface ReversalQueries {
   use(secretHash: string, now: number): Promise<ReversalsTable | undefined>
   /** Ends the links of changes of this item that were made after `createdAt`. */
   endLater(accountId: string, item: string, createdAt: number, now: number): Promise<void>
+}
+
+export interface ProviderHealthQueries {
+  list(): Promise<ProviderHealthTable[]>
+  find(provider: string): Promise<ProviderHealthTable | undefined>
+  put(row: ProviderHealthTable): Promise<void>
 }
 
 export interface LinkQueries {
@@ -267,6 +319,4 @@ export interface FigureQueries {
   backlog(): Promise<
     readonly { readonly channel: string; readonly queued: number; readonly oldest_created_at: number }[]
   >
-  /** What is known of providers that have failed. */
-  providerHealth(): Promise<readonly ProviderHealthTable[]>
 }

@@ -15,9 +15,13 @@ const statements = [
   // A decoy of before looked like nobody's message; it is nobody's still.
   "update outbox set decoy = 1, channel = 'email' where channel = 'none'",
   'drop index outbox_due',
-  'create index outbox_due on outbox (channel, next_attempt_at) where sent_at is null and failed_at is null',
-  'create index outbox_created on outbox (created_at)',
-  'create index outbox_failed on outbox (failed_at) where failed_at is not null',
+  // A lane each for codes and for notices: its first due message is found without a look at the others.
+  `create index outbox_due_codes on outbox (channel, next_attempt_at)
+    where sent_at is null and failed_at is null and purpose <> 'notice'`,
+  `create index outbox_due_notices on outbox (channel, next_attempt_at)
+    where sent_at is null and failed_at is null and purpose = 'notice'`,
+  'create index outbox_created on outbox (created_at, id)',
+  `create index outbox_failed on outbox (created_at, id) where failed_at is not null or receipt = 'undelivered'`,
   'create index outbox_provider_message on outbox (provider, provider_message_id) where provider_message_id is not null',
   `create table provider_health (provider text primary key, failures bigint not null, failure text,
     since bigint not null, retry_at bigint not null)`,

@@ -16,8 +16,4 @@ export const figureQueries = (db: Handle): FigureQueries => ({
       .groupBy('channel')
       .execute()
   },
-
-  async providerHealth() {
-    return db.selectFrom('provider_health').selectAll().execute()
-  },
 })
