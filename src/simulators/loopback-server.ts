@@ -8,6 +8,8 @@ export interface LoopbackRequest {
   readonly path: string
   /** The raw query, without its question mark. */
   readonly query: string
+  /** The `Cookie` header. */
+  readonly cookie: string
   /** At most the server's `maximumBodyLength` bytes. */
   readonly body: string
 }
@@ -16,6 +18,8 @@ export interface LoopbackAnswer {
   readonly status: number
   readonly contentType: string
   readonly body: string
+  /** Where a redirect leads. */
+  readonly location?: string
 }
 
 export interface LoopbackServer {
@@ -82,7 +86,7 @@ async function respond(
   const body = await readBody(message, maximumBodyLength)
   if (body === undefined) return problem(413, 'body_too_large', `At most ${maximumBodyLength} bytes.`)
   const [path = '/', query = ''] = splitOnce(message.url ?? '/', '?')
-  return answer({ method: message.method ?? 'GET', path, query, body })
+  return answer({ method: message.method ?? 'GET', path, query, cookie: message.headers.cookie ?? '', body })
 }
 
 const isThisMachine = (host: string | undefined): boolean =>
@@ -105,9 +109,14 @@ async function readBody(message: IncomingMessage, maximumLength: number): Promis
   return length > maximumLength ? undefined : Buffer.concat(chunks).toString('utf8')
 }
 
-function send(response: ServerResponse, { status, contentType, body }: LoopbackAnswer): void {
+function send(response: ServerResponse, { status, contentType, body, location }: LoopbackAnswer): void {
   if (response.destroyed) return
   const length = Buffer.byteLength(body)
-  response.writeHead(status, { 'content-type': contentType, 'content-length': length, 'cache-control': 'no-store' })
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': length,
+    'cache-control': 'no-store',
+    ...(location === undefined ? {} : { location }),
+  })
   response.end(body)
 }

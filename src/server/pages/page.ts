@@ -71,8 +71,9 @@ export function renderPage(page: Page): RenderedPage {
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': `default-src 'none'; style-src ${styleSource}; form-action ${formSources}; frame-ancestors 'none'; base-uri 'none'`,
       'cache-control': 'no-store',
-      // The address may be a secret.
-      'referrer-policy': 'no-referrer',
+      // The address may be a secret, and no other origin learns it. Under `no-referrer` a browser would send the form
+      // with `Origin: null`, and nobody could tell it from a stranger's (Fetch, "append a request Origin header").
+      'referrer-policy': 'same-origin',
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
       'x-robots-tag': 'noindex, nofollow',

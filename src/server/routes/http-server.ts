@@ -4,6 +4,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
 import { sendProblem } from './problems.ts'
 import { serveContract } from './routes.ts'
+import { serveWeChatAuthorisation } from './wechat-authorisation.ts'
 import { serveWeChatCallback } from './wechat-callback.ts'
 
 /** A security key's response has at most 16 KiB; with base64url and JSON around it, no body is longer than this. */
@@ -76,5 +77,6 @@ export function createHttpServer({
   )
   serveContract(app, services)
   serveWeChatCallback(app, services)
+  serveWeChatAuthorisation(app, services)
   return app
 }

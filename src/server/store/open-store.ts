@@ -11,6 +11,7 @@ import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
 import { eventQueries, outboxQueries, throttleQueries } from './queries/records.ts'
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
+import { wechatAuthorisationQueries } from './queries/wechat-authorisations.ts'
 import type { Tables } from './schema.ts'
 import { SqliteDialect } from './sqlite-dialect.ts'
 
@@ -21,6 +22,7 @@ const queriesOn = (db: Handle): Queries => ({
   challenges: challengeQueries(db),
   codes: codeQueries(db),
   bindings: bindingQueries(db),
+  wechatAuthorisations: wechatAuthorisationQueries(db),
   authenticators: authenticatorQueries(db),
   throttles: throttleQueries(db),
   events: eventQueries(db),

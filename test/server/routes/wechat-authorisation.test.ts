@@ -1,0 +1,506 @@
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { systemRandom } from '../../../src/lib/random.ts'
+import type { Member } from '../../../src/server/domain/domain.ts'
+import { freePort } from '../../../src/server/free-port.ts'
+import { enPages, zhPages } from '../../../src/server/messages/pages.ts'
+import { createHttpServer } from '../../../src/server/routes/http-server.ts'
+import type { ShownPage, WeChatBrowser } from '../../../src/simulators/wechat/browser.ts'
+import { startWeChatSimulator, type WeChatSimulator } from '../../../src/simulators/wechat/simulator.ts'
+import { caller, openServerWorld, type ServerWorld, wechatConfig } from '../../support/server-world.ts'
+import { SteppedClock } from '../../support/stepped-clock.ts'
+
+const minute = 60_000
+const alice = { openid: 'openid-of-alice', unionid: 'unionid-of-alice' }
+
+let world: ServerWorld
+let wechat: WeChatSimulator
+let wechatClock: SteppedClock
+let app: FastifyInstance
+let origin: string
+const logged: string[] = []
+let members = 0
+
+beforeAll(async () => {
+  wechatClock = new SteppedClock()
+  wechat = await startWeChatSimulator({ clock: wechatClock, random: systemRandom })
+  const port = await freePort()
+  origin = `http://localhost:${port}`
+  wechat.authorisation.setDomain(`localhost:${port}`)
+  world = await openServerWorld({
+    wechat: { ...wechatConfig(wechat.credentials, wechat.baseUrl), mode: 'oauth' },
+    policy: { origins: [origin], serviceName: '<b>Acme</b>&"' },
+  })
+  const logger = pino({ level: 'info' }, { write: line => void logged.push(line) })
+  app = createHttpServer({ services: world.services, version: '9.9.9', logger, trustedProxies: [] })
+  await app.listen({ host: 'localhost', port })
+})
+afterAll(async () => {
+  await app.close()
+  await world.close()
+  await wechat.close()
+})
+
+let member: Member
+let binding: { binding_id: string; qr: { payload: string; expires_at: string } }
+
+const begin = async (who: Member) => world.services.wechatBindings.begin(who, await world.prove(who, 'wechat.bind'))
+const stateOf = (who = member, { binding_id } = binding) => world.services.wechatBindings.read(who, binding_id)
+const identityOf = (who = member) => world.services.domain.store.read.authenticators.findWeChat(who.account.id)
+const eventsOf = async (who = member) =>
+  (await world.services.domain.store.read.events.list(who.account.id, 50, undefined)).map(({ action }) => action)
+
+beforeEach(async () => {
+  members += 1
+  member = await world.join(`person${members}`)
+  binding = await begin(member)
+})
+afterEach(() => {
+  logged.length = 0
+})
+
+/** Each person has a WeChat of their own. */
+const person = (name = 'alice') => ({
+  openid: `openid-of-${name}-${members}`,
+  unionid: `unionid-of-${name}-${members}`,
+})
+
+/** Goes as far as WeChat, and stops at the way back. */
+async function upToWeChat(browser: WeChatBrowser): Promise<string> {
+  await browser.press(await browser.open(binding.qr.payload), 0)
+  const back = browser.visited.findLast(({ headers }) => headers.location?.startsWith(origin))
+  return back?.headers.location ?? ''
+}
+
+/** As far as WeChat with a form alone: the way back is not walked. Returns what WeChat would send the person to. */
+async function agreed(headers: Record<string, string> = {}) {
+  const answer = await post(binding.qr.payload, 'answer=agree', headers)
+  const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const address = answer.headers.get('location') ?? ''
+  const state = new URL(address || 'http://nowhere').searchParams.get('state') ?? ''
+  return { answer, cookie, address, state }
+}
+
+async function codeFor(address: string, who: { openid: string }): Promise<string> {
+  const asked = await fetch(address, { redirect: 'manual', headers: { cookie: wechatCookie(who) } })
+  return new URL(asked.headers.get('location') ?? 'http://nowhere').searchParams.get('code') ?? ''
+}
+const wechatCookie = (who: object) => `wechat_person=${Buffer.from(JSON.stringify(who)).toString('base64url')}`
+
+const post = (url: string, body: string, headers: Record<string, string> = {}) =>
+  fetch(url, {
+    method: 'POST',
+    redirect: 'manual',
+    body,
+    headers: { 'content-type': 'application/x-www-form-urlencoded', origin, 'accept-language': 'en', ...headers },
+  })
+
+const come = (query: string, cookie: string) =>
+  fetch(`${origin}/wechat/authorised?${query}`, { headers: { cookie, 'accept-language': 'en' } })
+
+const titleOf = (html: string) => /<h1>(.*)<\/h1>/.exec(html)?.[1] ?? ''
+
+test('a person agrees, WeChat says who they are, and it is bound with its unionid', async () => {
+  expect(binding.qr.payload).toMatch(new RegExp(`^${origin}/w/[\\w-]{22}$`))
+  const page = await wechat.authorise(binding.qr.payload, person())
+  expect(page).toMatchObject({ status: 200 })
+  expect(titleOf(page.html)).toBe(`绑定成功：您的微信已绑定到 p***${member.account.username.at(-1)}`)
+  expect(await stateOf()).toMatchObject({ state: 'bound', problem: null, replaced: false })
+  expect(await identityOf()).toMatchObject(person())
+  expect((await eventsOf()).filter(action => action === 'wechat.bind')).toHaveLength(1)
+})
+
+test('binding again replaces, and says so', async () => {
+  await wechat.authorise(binding.qr.payload, person())
+  binding = await begin(await world.again(member))
+  await wechat.authorise(binding.qr.payload, person('other'))
+  expect(await stateOf()).toMatchObject({ state: 'bound', replaced: true })
+  expect(await identityOf()).toMatchObject(person('other'))
+})
+
+describe('the invitation', () => {
+  test('says who asks, since when and from where, and warns', async () => {
+    const browser = wechat.browserOf(alice, 'en-GB,en;q=0.9')
+    const { status, html } = await browser.open(binding.qr.payload)
+    expect(status).toBe(200)
+    expect(html).toContain('<html lang="en">')
+    expect(html).toContain(`p***${member.account.username.at(-1)}`)
+    expect(html).not.toContain(member.account.username)
+    expect(html).toContain(caller.source)
+    expect(html).toContain(caller.client)
+    expect(html).toMatch(/2026-11-22 \d\d:\d\d UTC/)
+    expect(html).toContain('If somebody sent you this QR code')
+  })
+
+  test.each([
+    ['zh-CN,zh;q=0.9,en;q=0.8', 'zh-CN'],
+    ['fr,en;q=0.8', 'en'],
+    ['de', 'en'],
+  ])('is in the language of %s: %s', async (language, expected) => {
+    const { html } = await wechat.browserOf(alice, language).open(binding.qr.payload)
+    expect(html).toContain(`<html lang="${expected}">`)
+  })
+
+  test('without a language of ours it is in the account’s', async () => {
+    await world.services.domain.store.transaction(queries => queries.accounts.setLocale(member.account.id, 'zh-CN'))
+    const { html } = await wechat.browserOf(alice, 'de').open(binding.qr.payload)
+    expect(html).toContain('<html lang="zh-CN">')
+  })
+
+  test('changes nothing, however often it is looked at', async () => {
+    const asked = wechat.authorisation.calls.authorize
+    for (const method of ['GET', 'HEAD', 'GET']) {
+      expect((await fetch(binding.qr.payload, { method })).headers.get('set-cookie')).toBeNull()
+    }
+    expect(await stateOf()).toMatchObject({ state: 'waiting' })
+    expect(wechat.authorisation.calls.authorize).toBe(asked)
+    await wechat.authorise(binding.qr.payload, person())
+    expect(await stateOf()).toMatchObject({ state: 'bound' })
+  })
+
+  test('shows names as text', async () => {
+    const hostile = await world.services.sessions.authenticate(await sessionOf('<i>"\'\u202e\u0007'), caller)
+    binding = await begin(hostile)
+    const { html } = await wechat.browserOf(alice).open(binding.qr.payload)
+    expect(html).toContain('&lt;b&gt;Acme&lt;/b&gt;&amp;&quot;')
+    expect(html).toContain('&lt;i&gt;&quot;&#39;')
+    expect(html).not.toMatch(/<i>|<b>|\u202e|\u0007/)
+  })
+
+  /** A session of the member, logged in with a client that calls itself so. */
+  async function sessionOf(client: string): Promise<string> {
+    const { logins } = world.services
+    const { login_id } = await logins.begin(member.account.username, { ...caller, client })
+    const answer = { method: 'password', password: 'correct horse battery' } as const
+    const outcome = await logins.finishVerification(login_id, answer, { ...caller, client })
+    if (outcome.state !== 'complete') throw new Error('not complete')
+    return outcome.session_secret
+  }
+
+  test('for an unknown, expired, used or renewed scene is the same page, byte for byte', async () => {
+    const look = async (url: string) => {
+      const { status, html } = await wechat.browserOf(alice, 'en').open(url)
+      return { status, html }
+    }
+    const unknown = await look(`${origin}/w/${'A'.repeat(22)}`)
+    expect(unknown.status).toBe(410)
+    expect(titleOf(unknown.html)).toBe('This QR code does not work any more')
+    expect(await look(`${origin}/w/malformed`)).toEqual(unknown)
+    const first = binding.qr.payload
+    const { qr } = await world.services.wechatBindings.renew(member, binding.binding_id)
+    expect(await look(first)).toEqual(unknown)
+    await wechat.authorise(qr.payload, person())
+    expect(await look(qr.payload)).toEqual(unknown)
+    binding = await begin(member)
+    world.clock.advance(5 * minute)
+    expect(await look(binding.qr.payload)).toEqual(unknown)
+  })
+
+  test('is over once its session has ended', async () => {
+    await world.services.sessions.revokeMany(member, 'all')
+    expect((await fetch(binding.qr.payload)).status).toBe(410)
+    expect((await agreed()).answer.status).toBe(410)
+  })
+})
+
+describe('the form', () => {
+  test('agreed to shows as scanned, and leads to WeChat with a state and a cookie', async () => {
+    const { answer, address, state } = await agreed()
+    expect(answer.status).toBe(303)
+    expect(address).toBe(
+      `${wechat.baseUrl}/connect/oauth2/authorize?appid=${wechat.credentials.appId}` +
+        `&redirect_uri=${encodeURIComponent(`${origin}/wechat/authorised`)}` +
+        `&response_type=code&scope=snsapi_base&state=${state}#wechat_redirect`,
+    )
+    expect(state).toMatch(/^[0-9a-f]{64}$/)
+    expect(answer.headers.get('set-cookie')).toMatch(
+      /^hufud-wechat=[\w-]{43}; Path=\/; Max-Age=600; HttpOnly; SameSite=Lax$/,
+    )
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(await stateOf()).toMatchObject({ state: 'scanned' })
+  })
+
+  test('declined ends the binding, and the terminal says so', async () => {
+    const page = await wechat.authorise(binding.qr.payload, person(), false)
+    expect(titleOf(page.html)).toBe('未绑定')
+    expect(await stateOf()).toMatchObject({ state: 'refused', problem: 'declined' })
+    expect((await wechat.browserOf(alice).open(binding.qr.payload)).status).toBe(410)
+    expect(await identityOf()).toBeUndefined()
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ['another origin', { origin: 'https://evil.example' }],
+    ['no origin that it names', { origin: 'null' }],
+    ['our host by another scheme', { origin: 'https://localhost' }],
+    ['another site, as the browser says', { 'sec-fetch-site': 'cross-site' }],
+    ['a sibling of ours', { 'sec-fetch-site': 'same-site' }],
+    ['the address bar', { 'sec-fetch-site': 'none' }],
+  ])('from %s is refused, and changes nothing', async (_what, headers) => {
+    for (const body of ['answer=agree', 'answer=decline']) {
+      const answer = await post(binding.qr.payload, body, headers)
+      expect(answer.status).toBe(403)
+      expect(answer.headers.get('set-cookie')).toBeNull()
+    }
+    expect(await stateOf()).toMatchObject({ state: 'waiting' })
+    expect(logged.join('')).toContain('"reason":"origin"')
+  })
+
+  test('that says nothing of where it comes from is refused', async () => {
+    const send = (headers: Record<string, string>) =>
+      app.inject({
+        method: 'POST',
+        url: new URL(binding.qr.payload).pathname,
+        headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+        payload: 'answer=agree',
+      })
+    expect((await send({})).statusCode).toBe(403)
+    expect((await send({ 'sec-fetch-site': 'same-origin' })).statusCode).toBe(303)
+  })
+
+  test.each([
+    ['no answer', '', 400],
+    ['another answer', 'answer=maybe', 400],
+    ['two answers', 'answer=agree&answer=decline', 400],
+    ['a large body', `answer=${'a'.repeat(5000)}`, 413],
+  ])('with %s is refused', async (_what, body, status) => {
+    const answer = await post(binding.qr.payload, body)
+    expect(answer.status).toBe(status)
+    expect(await answer.text()).toContain('<h1>')
+    expect(await stateOf()).toMatchObject({ state: 'waiting' })
+  })
+
+  test.each(['text/plain', 'application/json'])('as %s is refused', async type => {
+    const answer = await post(binding.qr.payload, '{"answer":"agree"}', { 'content-type': type })
+    expect(answer.status).toBe(400)
+    expect(await stateOf()).toMatchObject({ state: 'waiting' })
+  })
+})
+
+describe('the way back', () => {
+  const refusals: [string, (given: { state: string; cookie: string; code: string }) => [string, string]][] = [
+    ['an unknown state', ({ cookie, code }) => [`code=${code}&state=${'0'.repeat(64)}`, cookie]],
+    ['no state', ({ cookie, code }) => [`code=${code}`, cookie]],
+    ['two states', ({ cookie, code, state }) => [`code=${code}&state=${state}&state=${state}`, cookie]],
+    ['no cookie', ({ code, state }) => [`code=${code}&state=${state}`, '']],
+    ['another browser', ({ code, state }) => [`code=${code}&state=${state}`, `hufud-wechat=${'A'.repeat(43)}`]],
+    [
+      'two cookies',
+      ({ code, state, cookie }) => [`code=${code}&state=${state}`, `${cookie}; hufud-wechat=${'A'.repeat(43)}`],
+    ],
+  ]
+  test.each(refusals)('with %s is refused and spoils nothing', async (_what, change) => {
+    const { state, cookie, address } = await agreed()
+    const code = await codeFor(address, person())
+    const answer = await come(...change({ state, cookie, code }))
+    expect(answer.status).toBe(400)
+    expect(titleOf(await answer.text())).toBe('This page was not opened from a request of yours')
+    expect(answer.headers.get('set-cookie')).toBeNull()
+    expect(await identityOf()).toBeUndefined()
+    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(200)
+    expect(await identityOf()).toMatchObject(person())
+  })
+
+  test('of a state is walked once, however many walk it', async () => {
+    const { state, cookie, address } = await agreed()
+    const codes = await Promise.all(Array.from({ length: 8 }, () => codeFor(address, person())))
+    const answers = await Promise.all(codes.map(code => come(`code=${code}&state=${state}`, cookie)))
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 400)])
+    expect((await eventsOf()).filter(action => action === 'wechat.bind')).toHaveLength(1)
+  })
+
+  test('after ten minutes is closed', async () => {
+    const { state, cookie, address } = await agreed()
+    const code = await codeFor(address, person())
+    world.clock.advance(10 * minute)
+    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(400)
+    expect(await identityOf()).toBeUndefined()
+  })
+
+  test('to a binding that was cancelled is closed', async () => {
+    const { state, cookie, address } = await agreed()
+    const code = await codeFor(address, person())
+    const { store, clock } = world.services.domain
+    await store.transaction(queries => queries.bindings.end(binding.binding_id, 'cancelled', clock.now()))
+    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(400)
+    expect(await identityOf()).toBeUndefined()
+  })
+
+  test('works after the QR code itself has expired or was renewed', async () => {
+    const { state, cookie, address } = await agreed()
+    world.clock.advance(5 * minute)
+    await world.services.wechatBindings.renew(member, binding.binding_id)
+    const code = await codeFor(address, person())
+    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(200)
+  })
+
+  test('forgets the cookie', async () => {
+    const browser = wechat.browserOf(person())
+    await upToWeChat(browser)
+    expect(browser.cookiesOf(origin)).toBe('')
+    expect(browser.visited.some(({ headers }) => headers['set-cookie']?.includes('Max-Age=600'))).toBe(true)
+  })
+})
+
+describe('what WeChat says', () => {
+  const restart = (page: ShownPage) => /<a href="([^"]*)">/.exec(page.html)?.[1]
+
+  test('of a snapshot user binds nothing, and the person may go on truly', async () => {
+    const browser = wechat.browserOf({ ...person(), snapshot: true })
+    const page = await browser.press(await browser.open(binding.qr.payload), 0)
+    expect(page.status).toBe(403)
+    expect(page.html).toContain('使用完整服务')
+    expect(await stateOf()).toMatchObject({ state: 'waiting', problem: null })
+    expect(await identityOf()).toBeUndefined()
+    expect(new URL(restart(page) ?? '', origin).href).toBe(binding.qr.payload)
+    await wechat.authorise(binding.qr.payload, person())
+    expect(await stateOf()).toMatchObject({ state: 'bound' })
+  })
+
+  test.each([
+    [40029, 400, '微信授权已过期或已使用'],
+    [40163, 400, '微信授权已过期或已使用'],
+    [42003, 400, '微信授权已过期或已使用'],
+    [40125, 502, '微信暂无响应'],
+    [45011, 502, '微信暂无响应'],
+  ])('with errcode %i leads back to the start', async (errcode, status, title) => {
+    wechat.authorisation.failNextExchange(errcode)
+    const page = await wechat.authorise(binding.qr.payload, person())
+    expect(page.status).toBe(status)
+    expect(titleOf(page.html)).toBe(title)
+    expect(await stateOf()).toMatchObject({ state: 'waiting' })
+    expect(new URL(restart(page) ?? '', origin).href).toBe(binding.qr.payload)
+    await wechat.authorise(binding.qr.payload, person())
+    expect(await stateOf()).toMatchObject({ state: 'bound' })
+  })
+
+  test('of a code that was kept too long leads back to the start', async () => {
+    const { state, cookie, address } = await agreed()
+    const code = await codeFor(address, person())
+    wechatClock.advance(6 * minute)
+    const answer = await come(`code=${code}&state=${state}`, cookie)
+    expect(titleOf(await answer.text())).toBe('WeChat&#39;s answer came too late, or twice')
+    expect(await stateOf()).toMatchObject({ state: 'waiting' })
+  })
+
+  test('when the person does not authorise, is no code', async () => {
+    const page = await wechat.authorise(binding.qr.payload, { ...person(), refuses: true })
+    expect(page.status).toBe(403)
+    expect(await stateOf()).toMatchObject({ state: 'waiting' })
+  })
+
+  test('when it is late leads to a QR code that works, or to none', async () => {
+    const { state, cookie } = await agreed()
+    world.clock.advance(6 * minute)
+    const answer = await come(`state=${state}`, cookie)
+    const html = await answer.text()
+    expect(html).not.toContain('<a ')
+    expect(html).toContain('Scan the QR code on your terminal again.')
+  })
+})
+
+describe('people', () => {
+  test('two on one QR code: one is bound, the other told that it is over', async () => {
+    const first = wechat.browserOf(person('first'))
+    const second = wechat.browserOf(person('second'))
+    const pages = await Promise.all([first.open(binding.qr.payload), second.open(binding.qr.payload)])
+    const [one, two] = await Promise.all([first.press(pages[0], 0), second.press(pages[1], 0)])
+    expect([one.status, two.status].filter(status => status === 200)).toHaveLength(1)
+    const identity = await identityOf()
+    expect(identity?.openid).toBe(person(one.status === 200 ? 'first' : 'second').openid)
+    expect((await eventsOf()).filter(action => action === 'wechat.bind')).toHaveLength(1)
+  })
+
+  test('bound elsewhere are told so on the page and at the terminal', async () => {
+    await wechat.authorise(binding.qr.payload, person())
+    const other = await world.join(`other${members}`)
+    const theirs = await begin(other)
+    const page = await wechat.authorise(theirs.qr.payload, person())
+    expect(page.status).toBe(409)
+    expect(titleOf(page.html)).toBe('您的微信已绑定到其他账户')
+    expect(page.html).not.toContain(member.account.username)
+    expect(await stateOf(other, theirs)).toMatchObject({ state: 'refused', problem: 'bound_elsewhere' })
+    expect(await identityOf(other)).toBeUndefined()
+  })
+
+  test('bound elsewhere by their unionid alone are refused just so', async () => {
+    await wechat.authorise(binding.qr.payload, person())
+    const other = await world.join(`union${members}`)
+    const theirs = await begin(other)
+    const page = await wechat.authorise(theirs.qr.payload, { ...person('x'), unionid: person().unionid })
+    expect(page.status).toBe(409)
+    expect(await stateOf(other, theirs)).toMatchObject({ state: 'refused', problem: 'bound_elsewhere' })
+  })
+
+  test('bound already are told so', async () => {
+    await wechat.authorise(binding.qr.payload, person())
+    binding = await begin(member)
+    const page = await wechat.authorise(binding.qr.payload, person())
+    expect(titleOf(page.html)).toMatch(/^您的微信已绑定到 p\*\*\*/)
+    expect(await stateOf()).toMatchObject({ state: 'refused', problem: 'already_bound' })
+  })
+
+  test('who come too often wait', async () => {
+    const url = `${origin}/w/${'B'.repeat(22)}`
+    let answer = await app.inject({ url: new URL(url).pathname, remoteAddress: '198.51.100.9' })
+    for (let visit = 0; visit < 1001 && answer.statusCode !== 429; visit += 1) {
+      answer = await app.inject({ url: new URL(url).pathname, remoteAddress: '198.51.100.9' })
+    }
+    expect(answer.statusCode).toBe(429)
+    expect(answer.headers['retry-after']).toMatch(/^\d+$/)
+    const back = await app.inject({ url: '/wechat/authorised?state=x', remoteAddress: '198.51.100.9' })
+    expect(back.statusCode).toBe(429)
+    expect((await app.inject({ url: new URL(url).pathname, remoteAddress: '198.51.100.10' })).statusCode).toBe(410)
+  })
+})
+
+test('every page has the headers of a page, and leads nowhere but to WeChat', async () => {
+  const { state, cookie } = await agreed()
+  const answers = [
+    await fetch(binding.qr.payload),
+    await fetch(`${origin}/w/${'A'.repeat(22)}`),
+    await post(binding.qr.payload, 'answer=maybe'),
+    await post(binding.qr.payload, 'answer=agree', { origin: 'https://evil.example' }),
+    await come(`state=${state}`, cookie),
+    await come('state=x', ''),
+    await post(binding.qr.payload, 'answer=decline'),
+  ]
+  for (const answer of answers) {
+    expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/)
+    expect(answer.headers.get('content-security-policy')).toContain("frame-ancestors 'none'; base-uri 'none'")
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(answer.headers.get('referrer-policy')).toBe('same-origin')
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+    expect(await answer.text()).not.toMatch(/<script|https?:/)
+  }
+  expect(answers[0]?.headers.get('content-security-policy')).toContain(`form-action 'self' ${wechat.baseUrl};`)
+})
+
+test('no log holds a scene, a state, a code, a cookie or the secret', async () => {
+  const browser = wechat.browserOf(person())
+  const back = await upToWeChat(browser)
+  wechat.authorisation.failNextExchange(40125)
+  binding = await begin(await world.again(member))
+  await wechat.authorise(binding.qr.payload, person('other'))
+  const log = [...logged, ...world.logged].join('')
+  expect(log).toContain('/w/:scene')
+  expect(log).toContain('errcode 40125')
+  const url = new URL(back)
+  const secrets = [
+    binding.qr.payload.split('/').at(-1),
+    url.searchParams.get('state'),
+    url.searchParams.get('code'),
+    wechat.credentials.appSecret,
+    person().openid,
+  ]
+  for (const secret of secrets) expect(log).not.toContain(secret)
+})
+
+test('the words of pages are there in both languages, with the same values', () => {
+  expect(Object.keys(zhPages)).toEqual(Object.keys(enPages))
+  const values = (text: string) => (text.match(/\{\{\w+\}\}/g) ?? []).sort()
+  for (const [key, text] of Object.entries(enPages)) {
+    expect(values(zhPages[key as keyof typeof enPages]), key).toEqual(values(text))
+  }
+})
