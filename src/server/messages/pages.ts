@@ -12,6 +12,7 @@ export const enPages = {
   invitation_client: 'With',
   invitation_warning:
     'Go on only if you began this yourself, at your own terminal, just now. If somebody sent you this QR code or address, tap "This was not me": your WeChat would be bound to their account.',
+  invitation_elsewhere: 'This is not the browser of WeChat. To go on, scan the QR code with WeChat itself.',
   invitation_go_on: 'Go on',
   invitation_decline: 'This was not me',
   over_title: 'This QR code does not work any more',
@@ -63,6 +64,7 @@ export const zhPages: Readonly<Record<PageMessageKey, string>> = {
   invitation_client: '客户端',
   invitation_warning:
     '仅当这是您本人刚刚在自己的终端上发起时，才可继续。如果二维码或链接是别人发给您的，请点“不是我”，否则您的微信会被绑定到对方的账户。',
+  invitation_elsewhere: '当前不是微信内置浏览器。如需继续，请使用微信“扫一扫”扫描二维码。',
   invitation_go_on: '继续',
   invitation_decline: '不是我',
   over_title: '此二维码已失效',

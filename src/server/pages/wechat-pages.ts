@@ -7,6 +7,8 @@ import type { Page } from './page.ts'
 /** What the form of the invitation sends. */
 export const invitationAnswer = { name: 'answer', agree: 'agree', decline: 'decline' } as const
 
+const invitationWords: PageMessageKey[] = ['invitation_asked', 'invitation_warning']
+
 type Words = Readonly<Record<string, string>>
 
 const pageOf = (locale: Locale, title: PageMessageKey, paragraphs: PageMessageKey[], values: Words = {}): Page => ({
@@ -16,13 +18,24 @@ const pageOf = (locale: Locale, title: PageMessageKey, paragraphs: PageMessageKe
   actions: [],
 })
 
-/** Who asks for what, and whether to go on. @param redirect the origin that going on leads to */
-export function invitationPage(locale: Locale, invitation: Invitation, service: string, redirect: string): Page {
-  const { username, begunAt, source, client } = invitation
+/**
+ * Who asks for what, and whether to go on.
+ * @param shown `redirect`: the origin that going on leads to; `isInWeChat`: whether the browser is WeChat's, in which
+ * alone it leads on
+ */
+export function invitationPage(
+  locale: Locale,
+  { username, begunAt, source, client }: Invitation,
+  shown: { readonly service: string; readonly redirect: string; readonly isInWeChat: boolean },
+): Page {
+  const { service, redirect, isInWeChat } = shown
   const t = (key: PageMessageKey, values?: Words) => pageSentence(locale, key, values)
   const time = isoTime(begunAt).slice(0, 16).replace('T', ' ')
   return {
-    ...pageOf(locale, 'invitation_title', ['invitation_asked', 'invitation_warning'], { username, service }),
+    ...pageOf(locale, 'invitation_title', isInWeChat ? invitationWords : [...invitationWords, 'invitation_elsewhere'], {
+      username,
+      service,
+    }),
     facts: [
       { label: t('invitation_account'), value: `${username} @ ${service}` },
       { label: t('invitation_begun'), value: t('invitation_begun_at', { time }) },

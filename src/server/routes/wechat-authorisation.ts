@@ -107,7 +107,11 @@ export function serveWeChatAuthorisation(app: FastifyInstance, services: Service
     const invitation = await wechatAuthorisations.describe(sceneOf(request), request.ip)
     const wished = wishedLocale(request)
     if (!invitation) return sendPage(reply, overPage(wished ?? usualLocale), 410)
-    const page = invitationPage(wished ?? invitation.locale, invitation, policy.serviceName, redirectOrigin)
+    const page = invitationPage(wished ?? invitation.locale, invitation, {
+      service: policy.serviceName,
+      redirect: redirectOrigin,
+      isInWeChat: /MicroMessenger/i.test(request.headers['user-agent'] ?? ''),
+    })
     return sendPage(reply, page, 200)
   }
 
@@ -153,6 +157,7 @@ export function serveWeChatAuthorisation(app: FastifyInstance, services: Service
     scope.setErrorHandler(sendFault)
     scope.get(`${invitationPath}:scene`, showInvitation)
     scope.post(`${invitationPath}:scene`, { bodyLimit: longestForm }, takeAnswer)
-    scope.get(authorisedPath, takeReturn)
+    // No HEAD: to come back uses the state.
+    scope.get(authorisedPath, { exposeHeadRoute: false }, takeReturn)
   })
 }

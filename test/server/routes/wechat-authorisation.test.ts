@@ -133,6 +133,12 @@ describe('the invitation', () => {
     expect(html).toContain('If somebody sent you this QR code')
   })
 
+  test('in another browser says that WeChat is needed', async () => {
+    const words = '当前不是微信内置浏览器'
+    expect((await wechat.browserOf(alice).open(binding.qr.payload)).html).not.toContain(words)
+    expect(await (await fetch(binding.qr.payload, { headers: { 'accept-language': 'zh' } })).text()).toContain(words)
+  })
+
   test.each([
     ['zh-CN,zh;q=0.9,en;q=0.8', 'zh-CN'],
     ['fr,en;q=0.8', 'en'],
@@ -334,6 +340,14 @@ describe('the way back', () => {
     expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(200)
   })
 
+  test('is not walked by a HEAD', async () => {
+    const { state, cookie, address } = await agreed()
+    const code = await codeFor(address, person())
+    const url = `${origin}/wechat/authorised?code=${code}&state=${state}`
+    expect((await fetch(url, { method: 'HEAD', headers: { cookie } })).status).toBe(404)
+    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(200)
+  })
+
   test('forgets the cookie', async () => {
     const browser = wechat.browserOf(person())
     await upToWeChat(browser)
@@ -475,6 +489,48 @@ test('every page has the headers of a page, and leads nowhere but to WeChat', as
     expect(await answer.text()).not.toMatch(/<script|https?:/)
   }
   expect(answers[0]?.headers.get('content-security-policy')).toContain(`form-action 'self' ${wechat.baseUrl};`)
+})
+
+test('over https the cookie is for this host and for https alone', async () => {
+  const secure = 'https://accounts.example.org'
+  const other = await openServerWorld({
+    wechat: { ...wechatConfig(wechat.credentials, wechat.baseUrl), mode: 'oauth' },
+    policy: { origins: [secure] },
+  })
+  const logger = pino({ level: 'silent' })
+  const behind = createHttpServer({ services: other.services, version: '9.9.9', logger, trustedProxies: [] })
+  const joined = await other.join('secure')
+  const { qr } = await other.services.wechatBindings.begin(joined, await other.prove(joined, 'wechat.bind'))
+  expect(qr.payload).toMatch(/^https:\/\/accounts\.example\.org\/w\/[\w-]{22}$/)
+  const sendFrom = (from: string) =>
+    behind.inject({
+      method: 'POST',
+      url: new URL(qr.payload).pathname,
+      headers: { 'content-type': 'application/x-www-form-urlencoded', origin: from },
+      payload: 'answer=agree',
+    })
+  expect((await sendFrom('http://accounts.example.org')).statusCode).toBe(403)
+  expect((await sendFrom(secure)).headers['set-cookie']).toMatch(
+    /^__Host-hufud-wechat=[\w-]{43}; Path=\/; Max-Age=600; HttpOnly; SameSite=Lax; Secure$/,
+  )
+  await behind.close()
+  await other.close()
+})
+
+test('a confirmation by code, which this mode does not have, is refused at the start', async () => {
+  const config = { ...wechatConfig(wechat.credentials, wechat.baseUrl), mode: 'oauth' as const, confirmByCode: true }
+  await expect(openServerWorld({ wechat: config })).rejects.toThrow('wechat.confirm_by_code')
+})
+
+test('in mode qr there are no such pages', async () => {
+  const plain = await openServerWorld({ wechat: wechatConfig(wechat.credentials, wechat.baseUrl) })
+  const logger = pino({ level: 'silent' })
+  const served = createHttpServer({ services: plain.services, version: '9.9.9', logger, trustedProxies: [] })
+  for (const url of [`/w/${'A'.repeat(22)}`, '/wechat/authorised?state=x']) {
+    expect((await served.inject(url)).statusCode).toBe(404)
+  }
+  await served.close()
+  await plain.close()
 })
 
 test('no log holds a scene, a state, a code, a cookie or the secret', async () => {
