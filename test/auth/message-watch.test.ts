@@ -16,7 +16,8 @@ const messageOf = (letter: string): CodeSent => ({
   message_id: letter.repeat(22),
 })
 
-type Fate = { state: 'queued' | 'sent' | 'delivered' | 'failed'; failure: 'refused' | null } | Error | 'silence'
+type Told = { state: 'queued' | 'sent' | 'delivered' | 'failed'; failure: 'refused' | null }
+type Fate = Told | Promise<Told> | Error | 'silence'
 
 /** Lets everything that waits for nothing come to its end. */
 const settle = () => new Promise(resolve => setImmediate(resolve))
@@ -141,6 +142,21 @@ test('nothing is asked any more once the code is there, and a question under way
   expect(signals[0]?.aborted).toBe(true)
   await pass(60_000)
   expect(asked).toEqual(['a'])
+})
+
+test('what the server says when the code is there already counts for nothing', async () => {
+  let tell: (told: Told) => void = () => {}
+  const late = new Promise<Told>(resolve => {
+    tell = resolve
+  })
+  const { pass, answer, outcome, events, isStopped } = stage({ a: [late] })
+  await pass(2000)
+  answer('123456')
+  expect(await outcome).toBe('123456')
+  tell(failed)
+  await pass(0)
+  expect(events).toEqual([])
+  expect(isStopped()).toBe(false)
 })
 
 test('another code takes the place of the first, also of one that has arrived', async () => {

@@ -315,6 +315,15 @@ describe('the way back', () => {
     expect((await eventsOf()).filter(action => action === 'wechat.bind')).toHaveLength(1)
   })
 
+  test('of a state is walked once, though nothing came of it', async () => {
+    const { state, cookie, address } = await agreed()
+    expect((await come(`state=${state}`, cookie)).status).toBe(403)
+    const code = await codeFor(address, person())
+    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(400)
+    expect(await identityOf()).toBeUndefined()
+    expect(await stateOf()).toMatchObject({ state: 'waiting' })
+  })
+
   test('after ten minutes is closed', async () => {
     const { state, cookie, address } = await agreed()
     const code = await codeFor(address, person())
