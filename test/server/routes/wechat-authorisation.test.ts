@@ -1,70 +1,35 @@
-import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { systemRandom } from '../../../src/lib/random.ts'
-import type { Member } from '../../../src/server/domain/domain.ts'
-import { freePort } from '../../../src/server/free-port.ts'
+import { describe, expect, test } from 'vitest'
 import { enPages, zhPages } from '../../../src/server/messages/pages.ts'
 import { createHttpServer } from '../../../src/server/routes/http-server.ts'
-import type { ShownPage, WeChatBrowser } from '../../../src/simulators/wechat/browser.ts'
-import { startWeChatSimulator, type WeChatSimulator } from '../../../src/simulators/wechat/simulator.ts'
-import { caller, openServerWorld, type ServerWorld, wechatConfig } from '../../support/server-world.ts'
-import { SteppedClock } from '../../support/stepped-clock.ts'
+import type { WeChatBrowser } from '../../../src/simulators/wechat/browser.ts'
+import {
+  agreed,
+  app,
+  begin,
+  beginAnew,
+  binding,
+  come,
+  eventsOf,
+  identityOf,
+  logged,
+  member,
+  members,
+  minute,
+  origin,
+  person,
+  post,
+  stateOf,
+  titleOf,
+  useAuthorisationWorld,
+  wechat,
+  world,
+} from '../../support/authorisation-world.ts'
+import { caller, openServerWorld, wechatConfig } from '../../support/server-world.ts'
 
-const minute = 60_000
 const alice = { openid: 'openid-of-alice', unionid: 'unionid-of-alice' }
 
-let world: ServerWorld
-let wechat: WeChatSimulator
-let wechatClock: SteppedClock
-let app: FastifyInstance
-let origin: string
-const logged: string[] = []
-let members = 0
-
-beforeAll(async () => {
-  wechatClock = new SteppedClock()
-  wechat = await startWeChatSimulator({ clock: wechatClock, random: systemRandom })
-  const port = await freePort()
-  origin = `http://localhost:${port}`
-  wechat.authorisation.setDomain(`localhost:${port}`)
-  world = await openServerWorld({
-    wechat: { ...wechatConfig(wechat.credentials, wechat.baseUrl), mode: 'oauth' },
-    policy: { origins: [origin], serviceName: '<b>Acme</b>&"' },
-  })
-  const logger = pino({ level: 'info' }, { write: line => void logged.push(line) })
-  app = createHttpServer({ services: world.services, version: '9.9.9', logger, trustedProxies: [] })
-  await app.listen({ host: 'localhost', port })
-})
-afterAll(async () => {
-  await app.close()
-  await world.close()
-  await wechat.close()
-})
-
-let member: Member
-let binding: { binding_id: string; qr: { payload: string; expires_at: string } }
-
-const begin = async (who: Member) => world.services.wechatBindings.begin(who, await world.prove(who, 'wechat.bind'))
-const stateOf = (who = member, { binding_id } = binding) => world.services.wechatBindings.read(who, binding_id)
-const identityOf = (who = member) => world.services.domain.store.read.authenticators.findWeChat(who.account.id)
-const eventsOf = async (who = member) =>
-  (await world.services.domain.store.read.events.list(who.account.id, 50, undefined)).map(({ action }) => action)
-
-beforeEach(async () => {
-  members += 1
-  member = await world.join(`person${members}`)
-  binding = await begin(member)
-})
-afterEach(() => {
-  logged.length = 0
-})
-
-/** Each person has a WeChat of their own. */
-const person = (name = 'alice') => ({
-  openid: `openid-of-${name}-${members}`,
-  unionid: `unionid-of-${name}-${members}`,
-})
+useAuthorisationWorld()
 
 /** Goes as far as WeChat, and stops at the way back. */
 async function upToWeChat(browser: WeChatBrowser): Promise<string> {
@@ -72,34 +37,6 @@ async function upToWeChat(browser: WeChatBrowser): Promise<string> {
   const back = browser.visited.findLast(({ headers }) => headers.location?.startsWith(origin))
   return back?.headers.location ?? ''
 }
-
-/** As far as WeChat with a form alone: the way back is not walked. Returns what WeChat would send the person to. */
-async function agreed(headers: Record<string, string> = {}) {
-  const answer = await post(binding.qr.payload, 'answer=agree', headers)
-  const cookie = answer.headers.get('set-cookie')?.split(';')[0] ?? ''
-  const address = answer.headers.get('location') ?? ''
-  const state = new URL(address || 'http://nowhere').searchParams.get('state') ?? ''
-  return { answer, cookie, address, state }
-}
-
-async function codeFor(address: string, who: { openid: string }): Promise<string> {
-  const asked = await fetch(address, { redirect: 'manual', headers: { cookie: wechatCookie(who) } })
-  return new URL(asked.headers.get('location') ?? 'http://nowhere').searchParams.get('code') ?? ''
-}
-const wechatCookie = (who: object) => `wechat_person=${Buffer.from(JSON.stringify(who)).toString('base64url')}`
-
-const post = (url: string, body: string, headers: Record<string, string> = {}) =>
-  fetch(url, {
-    method: 'POST',
-    redirect: 'manual',
-    body,
-    headers: { 'content-type': 'application/x-www-form-urlencoded', origin, 'accept-language': 'en', ...headers },
-  })
-
-const come = (query: string, cookie: string) =>
-  fetch(`${origin}/wechat/authorised?${query}`, { headers: { cookie, 'accept-language': 'en' } })
-
-const titleOf = (html: string) => /<h1>(.*)<\/h1>/.exec(html)?.[1] ?? ''
 
 test('a person agrees, WeChat says who they are, and it is bound with its unionid', async () => {
   expect(binding.qr.payload).toMatch(new RegExp(`^${origin}/w/[\\w-]{22}$`))
@@ -113,7 +50,7 @@ test('a person agrees, WeChat says who they are, and it is bound with its unioni
 
 test('binding again replaces, and says so', async () => {
   await wechat.authorise(binding.qr.payload, person())
-  binding = await begin(await world.again(member))
+  await beginAnew(await world.again(member))
   await wechat.authorise(binding.qr.payload, person('other'))
   expect(await stateOf()).toMatchObject({ state: 'bound', replaced: true })
   expect(await identityOf()).toMatchObject(person('other'))
@@ -167,7 +104,7 @@ describe('the invitation', () => {
 
   test('shows names as text', async () => {
     const hostile = await world.services.sessions.authenticate(await sessionOf('<i>"\'\u202e\u0007'), caller)
-    binding = await begin(hostile)
+    await beginAnew(hostile)
     const { html } = await wechat.browserOf(alice).open(binding.qr.payload)
     expect(html).toContain('&lt;b&gt;Acme&lt;/b&gt;&amp;&quot;')
     expect(html).toContain('&lt;i&gt;&quot;&#39;')
@@ -198,7 +135,7 @@ describe('the invitation', () => {
     expect(await look(first)).toEqual(unknown)
     await wechat.authorise(qr.payload, person())
     expect(await look(qr.payload)).toEqual(unknown)
-    binding = await begin(member)
+    await beginAnew(member)
     world.clock.advance(5 * minute)
     expect(await look(binding.qr.payload)).toEqual(unknown)
   })
@@ -283,145 +220,6 @@ describe('the form', () => {
   })
 })
 
-describe('the way back', () => {
-  const refusals: [string, (given: { state: string; cookie: string; code: string }) => [string, string]][] = [
-    ['an unknown state', ({ cookie, code }) => [`code=${code}&state=${'0'.repeat(64)}`, cookie]],
-    ['no state', ({ cookie, code }) => [`code=${code}`, cookie]],
-    ['two states', ({ cookie, code, state }) => [`code=${code}&state=${state}&state=${state}`, cookie]],
-    ['no cookie', ({ code, state }) => [`code=${code}&state=${state}`, '']],
-    ['another browser', ({ code, state }) => [`code=${code}&state=${state}`, `hufud-wechat=${'A'.repeat(43)}`]],
-    [
-      'two cookies',
-      ({ code, state, cookie }) => [`code=${code}&state=${state}`, `${cookie}; hufud-wechat=${'A'.repeat(43)}`],
-    ],
-  ]
-  test.each(refusals)('with %s is refused and spoils nothing', async (_what, change) => {
-    const { state, cookie, address } = await agreed()
-    const code = await codeFor(address, person())
-    const answer = await come(...change({ state, cookie, code }))
-    expect(answer.status).toBe(400)
-    expect(titleOf(await answer.text())).toBe('This page was not opened from a request of yours')
-    expect(answer.headers.get('set-cookie')).toBeNull()
-    expect(await identityOf()).toBeUndefined()
-    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(200)
-    expect(await identityOf()).toMatchObject(person())
-  })
-
-  test('of a state is walked once, however many walk it', async () => {
-    const { state, cookie, address } = await agreed()
-    const codes = await Promise.all(Array.from({ length: 8 }, () => codeFor(address, person())))
-    const answers = await Promise.all(codes.map(code => come(`code=${code}&state=${state}`, cookie)))
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array.from({ length: 7 }, () => 400)])
-    expect((await eventsOf()).filter(action => action === 'wechat.bind')).toHaveLength(1)
-  })
-
-  test('of a state is walked once, though nothing came of it', async () => {
-    const { state, cookie, address } = await agreed()
-    expect((await come(`state=${state}`, cookie)).status).toBe(403)
-    const code = await codeFor(address, person())
-    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(400)
-    expect(await identityOf()).toBeUndefined()
-    expect(await stateOf()).toMatchObject({ state: 'waiting' })
-  })
-
-  test('after ten minutes is closed', async () => {
-    const { state, cookie, address } = await agreed()
-    const code = await codeFor(address, person())
-    world.clock.advance(10 * minute)
-    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(400)
-    expect(await identityOf()).toBeUndefined()
-  })
-
-  test('to a binding that was cancelled is closed', async () => {
-    const { state, cookie, address } = await agreed()
-    const code = await codeFor(address, person())
-    const { store, clock } = world.services.domain
-    await store.transaction(queries => queries.bindings.end(binding.binding_id, 'cancelled', clock.now()))
-    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(400)
-    expect(await identityOf()).toBeUndefined()
-  })
-
-  test('works after the QR code itself has expired or was renewed', async () => {
-    const { state, cookie, address } = await agreed()
-    world.clock.advance(5 * minute)
-    await world.services.wechatBindings.renew(member, binding.binding_id)
-    const code = await codeFor(address, person())
-    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(200)
-  })
-
-  test('is not walked by a HEAD', async () => {
-    const { state, cookie, address } = await agreed()
-    const code = await codeFor(address, person())
-    const url = `${origin}/wechat/authorised?code=${code}&state=${state}`
-    expect((await fetch(url, { method: 'HEAD', headers: { cookie } })).status).toBe(404)
-    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(200)
-  })
-
-  test('forgets the cookie', async () => {
-    const browser = wechat.browserOf(person())
-    await upToWeChat(browser)
-    expect(browser.cookiesOf(origin)).toBe('')
-    expect(browser.visited.some(({ headers }) => headers['set-cookie']?.includes('Max-Age=600'))).toBe(true)
-  })
-})
-
-describe('what WeChat says', () => {
-  const restart = (page: ShownPage) => /<a href="([^"]*)">/.exec(page.html)?.[1]
-
-  test('of a snapshot user binds nothing, and the person may go on truly', async () => {
-    const browser = wechat.browserOf({ ...person(), snapshot: true })
-    const page = await browser.press(await browser.open(binding.qr.payload), 0)
-    expect(page.status).toBe(403)
-    expect(page.html).toContain('使用完整服务')
-    expect(await stateOf()).toMatchObject({ state: 'waiting', problem: null })
-    expect(await identityOf()).toBeUndefined()
-    expect(new URL(restart(page) ?? '', origin).href).toBe(binding.qr.payload)
-    await wechat.authorise(binding.qr.payload, person())
-    expect(await stateOf()).toMatchObject({ state: 'bound' })
-  })
-
-  test.each([
-    [40029, 400, '微信授权已过期或已使用'],
-    [40163, 400, '微信授权已过期或已使用'],
-    [42003, 400, '微信授权已过期或已使用'],
-    [40125, 502, '微信暂无响应'],
-    [45011, 502, '微信暂无响应'],
-  ])('with errcode %i leads back to the start', async (errcode, status, title) => {
-    wechat.authorisation.failNextExchange(errcode)
-    const page = await wechat.authorise(binding.qr.payload, person())
-    expect(page.status).toBe(status)
-    expect(titleOf(page.html)).toBe(title)
-    expect(await stateOf()).toMatchObject({ state: 'waiting' })
-    expect(new URL(restart(page) ?? '', origin).href).toBe(binding.qr.payload)
-    await wechat.authorise(binding.qr.payload, person())
-    expect(await stateOf()).toMatchObject({ state: 'bound' })
-  })
-
-  test('of a code that was kept too long leads back to the start', async () => {
-    const { state, cookie, address } = await agreed()
-    const code = await codeFor(address, person())
-    wechatClock.advance(6 * minute)
-    const answer = await come(`code=${code}&state=${state}`, cookie)
-    expect(titleOf(await answer.text())).toBe('WeChat&#39;s answer came too late, or twice')
-    expect(await stateOf()).toMatchObject({ state: 'waiting' })
-  })
-
-  test('when the person does not authorise, is no code', async () => {
-    const page = await wechat.authorise(binding.qr.payload, { ...person(), refuses: true })
-    expect(page.status).toBe(403)
-    expect(await stateOf()).toMatchObject({ state: 'waiting' })
-  })
-
-  test('when it is late leads to a QR code that works, or to none', async () => {
-    const { state, cookie } = await agreed()
-    world.clock.advance(6 * minute)
-    const answer = await come(`state=${state}`, cookie)
-    const html = await answer.text()
-    expect(html).not.toContain('<a ')
-    expect(html).toContain('Scan the QR code on your terminal again.')
-  })
-})
-
 describe('people', () => {
   test('two on one QR code: one is bound, the other told that it is over', async () => {
     const first = wechat.browserOf(person('first'))
@@ -457,7 +255,7 @@ describe('people', () => {
 
   test('bound already are told so', async () => {
     await wechat.authorise(binding.qr.payload, person())
-    binding = await begin(member)
+    await beginAnew(member)
     const page = await wechat.authorise(binding.qr.payload, person())
     expect(titleOf(page.html)).toMatch(/^您的微信已绑定到 p\*\*\*/)
     expect(await stateOf()).toMatchObject({ state: 'refused', problem: 'already_bound' })
@@ -546,7 +344,7 @@ test('no log holds a scene, a state, a code, a cookie or the secret', async () =
   const browser = wechat.browserOf(person())
   const back = await upToWeChat(browser)
   wechat.authorisation.failNextExchange(40125)
-  binding = await begin(await world.again(member))
+  await beginAnew(await world.again(member))
   await wechat.authorise(binding.qr.payload, person('other'))
   const log = [...logged, ...world.logged].join('')
   expect(log).toContain('/w/:scene')
