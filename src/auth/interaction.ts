@@ -39,8 +39,11 @@ export interface Interaction {
     why: 'login' | 'second_factor' | StepUpOperation,
   ): Promise<VerificationMethod>
   password(): Promise<string>
-  /** A code of six digits. `resend` is offered to the person by a prompt, from `sent.resend_at` on. */
-  code(request: CodeRequest, sent?: CodeSent, resend?: () => Promise<CodeSent>): Promise<string>
+  /**
+   * A code of six digits. `resend` is offered to the person by a prompt, from `sent.resend_at` on. A prompt is taken
+   * away, and a command ended, when `stop` aborts, whose reason is thrown then.
+   */
+  code(request: CodeRequest, sent?: CodeSent, resend?: () => Promise<CodeSent>, stop?: AbortSignal): Promise<string>
   recoveryCode(): Promise<string>
   /** Where `pin` would have the PIN of a security key from. */
   pinSource(): Promise<'script' | 'person' | 'nowhere'>

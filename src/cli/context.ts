@@ -56,7 +56,11 @@ export interface Terminal {
   /** The last line with `--json`: `{"event":"result","ok":true,…}`. Nothing without. */
   result(members: Readonly<Record<string, unknown>>): void
   select<T>(question: string, choices: readonly Choice<T>[], preselected?: T): Promise<T>
-  text(question: string, options?: { validate?: (text: string) => true | string; preset?: string }): Promise<string>
+  /** A prompt for a line. Taken away when `stop` aborts; then its reason is thrown. */
+  text(
+    question: string,
+    options?: { validate?: (text: string) => true | string; preset?: string; stop?: AbortSignal },
+  ): Promise<string>
   /** A prompt for a secret. Taken away when `stop` aborts; then its reason is thrown. */
   secret(question: string, stop?: AbortSignal): Promise<string>
   confirm(question: string, preselected: boolean): Promise<boolean>
@@ -97,7 +101,8 @@ export interface Answers {
   username(): Promise<string | undefined>
   password(): Promise<string | undefined>
   newPassword(): Promise<string | undefined>
-  code(request: CodeRequest): Promise<string | undefined>
+  /** A command that is to print it is ended when `stop` aborts, whose reason is thrown then. */
+  code(request: CodeRequest, stop?: AbortSignal): Promise<string | undefined>
   recoveryCode(): Promise<string | undefined>
   pin(): Promise<string | undefined>
   newPin(): Promise<string | undefined>

@@ -152,6 +152,9 @@ export const exitCodes = {
   webauthn_credential_unknown: verificationFailed,
   webauthn_credential_in_use: refused,
   rp_id_refused: refused,
+
+  // what became of a message (src/auth/errors.ts)
+  message_failed: server,
   // security keys (src/hid/errors.ts)
   key_not_found: timedOut,
   key_device_invalid: usage,

@@ -2,12 +2,14 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
 import { createOutbox } from './domain/outbox.ts'
 import { createPasswordHashing } from './domain/passwords/password-hashing.ts'
 import { type Counters, noCounters } from './domain/ports/counters.ts'
 import type { MessageSender } from './domain/ports/messages.ts'
 import type { ReceiptReader } from './domain/ports/receipts.ts'
 import type { Queries, Store } from './domain/ports/store.ts'
+import type { WebAuthorisation } from './domain/ports/web-authorisation.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
 import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
 import { createServices, type Services } from './domain/services.ts'
@@ -49,7 +51,7 @@ async function openWeChatAccount(
   keys: SecretKeys,
   { clock, random }: Edge,
 ): Promise<WeChat | undefined> {
-  if (!wechat) return undefined
+  if (wechat?.mode !== 'qr') return undefined
   const { openWeChat } = await import('./providers/wechat/official-account.ts')
   const { appId, appSecret, token, encodingAesKey, baseUrl, previousEncodingAesKey } = wechat
   return openWeChat({
@@ -63,6 +65,18 @@ async function openWeChatAccount(
     clock,
     random,
   })
+}
+
+async function openWeChatWebAuthorisation({ wechat }: Config, { clock }: Edge): Promise<WebAuthorisation | undefined> {
+  if (wechat?.mode !== 'oauth') return undefined
+  if (wechat.confirmByCode) {
+    throw new ConfigError(
+      'wechat.confirm_by_code: there is no such confirmation in mode oauth yet. Turn one of them off.',
+    )
+  }
+  const { openWebAuthorisation } = await import('./providers/wechat/web-authorisation.ts')
+  const { appId, appSecret, baseUrl, authorizeUrl } = wechat
+  return openWebAuthorisation({ appId, appSecret, baseUrl, authorizeUrl, clock })
 }
 
 /** The composition root: the one place that names concrete stores and providers. */
@@ -83,6 +97,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     }),
     policy: config.policy,
     wechat: await openWeChatAccount(config, store, keys, edge),
+    webAuthorisation: await openWeChatWebAuthorisation(config, edge),
     counters,
     receiptReaders,
   })

@@ -19,6 +19,8 @@ export interface LoopbackAnswer {
   readonly body: string
   /** `hang`: the answer never comes. `cut`: the connection ends in the middle of its body. */
   readonly broken?: 'hang' | 'cut'
+  /** Where a redirect leads. */
+  readonly location?: string
 }
 
 export interface LoopbackServer {
@@ -108,11 +110,15 @@ async function readBody(message: IncomingMessage, maximumLength: number): Promis
   return length > maximumLength ? undefined : Buffer.concat(chunks).toString('utf8')
 }
 
-function send(response: ServerResponse, { status, contentType, body, broken }: LoopbackAnswer): void {
+function send(response: ServerResponse, { status, contentType, body, broken, location }: LoopbackAnswer): void {
   if (response.destroyed || broken === 'hang') return
   const bytes = Buffer.from(body, 'utf8')
-  const head = { 'content-type': contentType, 'content-length': bytes.length, 'cache-control': 'no-store' }
-  response.writeHead(status, head)
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': bytes.length,
+    'cache-control': 'no-store',
+    ...(location === undefined ? {} : { location }),
+  })
   if (broken === 'cut') response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
   else response.end(bytes)
 }

@@ -4,6 +4,7 @@ import { logIn } from '../../src/auth/login.ts'
 import { beginLogin, beginLoginVerification, finishLoginVerification } from '../../src/contract/logins.ts'
 import type { ProblemCode } from '../../src/contract/problems.ts'
 import { FakeApiClient, refusal } from '../support/fake-api-client.ts'
+import { SteppedClock } from '../support/stepped-clock.ts'
 import { type Act, ScriptedInteraction } from './scripted-interaction.ts'
 
 const expires_at = '2026-11-22T13:05:00.000Z'
@@ -37,7 +38,12 @@ function stage(...acts: Act[]) {
     api.verifyAllCalled()
     interaction.verifyAllSaid()
   }
-  return { api, interaction, over, login: () => logIn('alice', { api, interaction, webauthn }) }
+  return {
+    api,
+    interaction,
+    over,
+    login: () => logIn('alice', { api, clock: new SteppedClock(), interaction, webauthn }),
+  }
 }
 
 describe('logIn', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { MessageFailedError } from '../../src/auth/errors.ts'
 import { run as bindEmail } from '../../src/commands/bind/email.ts'
 import { run as bindPhone } from '../../src/commands/bind/phone.ts'
 import { run as bindTotp } from '../../src/commands/bind/totp.ts'
@@ -49,6 +50,47 @@ const overview = {
   recovery_codes_left: 1,
   session: { id, expires_at: time },
 }
+
+describe('a message that failed', () => {
+  const lost = () => new MessageFailedError('phone', 'refused')
+  const pendingOf = (destination: string) => ({ binding_id: id, code: { ...sent, destination } })
+  const begin = (phone_number: string) => ({ body: { phone_number }, proof })
+  const finished = { item: 'phone', value: '138****8001', replaced: false } as const
+
+  it('has a typed number typed again', async () => {
+    const interaction = new ScriptedInteraction(lost(), '123456')
+    const input = { canRetry: true, phoneNumber: typed(['+8613800138000', '+8613800138001']) }
+    const { context, api, stderr } = await fakeContext({ interaction, input })
+    api.expects(bindings.beginPhoneBinding, begin('+8613800138000'), pendingOf('+8613800138000'))
+    api.expects(bindings.beginPhoneBinding, begin('+8613800138001'), pendingOf('+8613800138001'))
+    api.expects(bindings.finishCodeBinding, { params, body: { code: '123456' } }, finished)
+    await bindPhone(context, { phoneNumber: undefined })
+    api.verifyAllCalled()
+    expect(stderr()).toContain('The message could not be sent: this number or address takes no messages.')
+  })
+
+  it('lets a person have another code sent to a number that was given', async () => {
+    const interaction = new ScriptedInteraction(lost(), { resendThen: '123456' })
+    const { context, api, stderr } = await fakeContext({ interaction })
+    api.expects(bindings.beginPhoneBinding, begin('+8613800138001'), pendingOf('+8613800138001'))
+    api.expects(bindings.resendBindingCode, { params }, pendingOf('+8613800138001'))
+    api.expects(bindings.finishCodeBinding, { params, body: { code: '123456' } }, finished)
+    await bindPhone(context, { phoneNumber: '+8613800138001' })
+    api.verifyAllCalled()
+    expect(stderr()).toContain('The message could not be sent')
+  })
+
+  it('ends a script', async () => {
+    const interaction = new ScriptedInteraction(lost())
+    interaction.canRetry = false
+    const { context, api } = await fakeContext({ interaction })
+    api.expects(bindings.beginPhoneBinding, begin('+8613800138001'), pendingOf('+8613800138001'))
+    await expect(bindPhone(context, { phoneNumber: '+8613800138001' })).rejects.toMatchObject({
+      code: 'message_failed',
+    })
+    api.verifyAllCalled()
+  })
+})
 
 describe('hufu passwd', () => {
   it('asks for another password with the same proof when the first is weak', async () => {

@@ -54,6 +54,8 @@ const enWords = {
   'list.and': ', ',
 
   'code.sent': 'A code is on its way to {{destination}}.',
+  'code.resend_after_failure': 'Type r to send another code, or press Ctrl-C and try another number or address.',
+  'code.retype_after_failure': 'Check it, and type it again: the same one gets another code.',
   'code.resend_later': 'Another code can be sent {{when}}.',
   'refused.remaining': 'You can try again, also in another way: {{methods}}.',
   'key.plug_in': 'Plug in your security key if it is not in yet, and touch it when it blinks.',

@@ -58,6 +58,8 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'list.and': '、',
 
   'code.sent': '验证码已发送至 {{destination}}。',
+  'code.resend_after_failure': '输入 r 重新发送验证码，或按 Ctrl-C 后换一个号码或邮箱。',
+  'code.retype_after_failure': '请核对后重新输入；输入同一个即可重新发送验证码。',
   'code.resend_later': '{{when}}可以重新发送验证码。',
   'refused.remaining': '可以重试，也可以换一种验证方式：{{methods}}。',
   'key.plug_in': '如果还没有插入安全密钥，请插入，并在它闪烁时轻触它。',

@@ -62,6 +62,9 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     return prompting
   }
 
+  const until = (stop: AbortSignal | undefined, how: PromptOptions): PromptOptions =>
+    stop ? { ...how, signal: AbortSignal.any([signal, stop]) } : how
+
   async function showQr(payload: string, beside: readonly string[]): Promise<void> {
     const { drawQr, isUtf8, layOutQr, placeText } = await import('./qr.ts')
     const text = [...beside, t('qr.payload', { payload })]
@@ -111,13 +114,13 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
       const { module, how } = await prompts()
       return module.askChoice(question, choices, preselected, how)
     },
-    text: async (question, given = {}) => {
+    text: async (question, { stop, ...given } = {}) => {
       const { module, how } = await prompts()
-      return module.askText(question, given, how)
+      return module.askText(question, given, until(stop, how))
     },
     secret: async (question, stop) => {
       const { module, how } = await prompts()
-      return module.askSecret(question, stop ? { ...how, signal: AbortSignal.any([signal, stop]) } : how)
+      return module.askSecret(question, until(stop, how))
     },
     confirm: async (question, preselected) => {
       const { module, how } = await prompts()

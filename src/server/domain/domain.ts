@@ -7,6 +7,7 @@ import type { PasswordHashing } from './passwords/password-hashing.ts'
 import type { Counters } from './ports/counters.ts'
 import type { ReceiptReader } from './ports/receipts.ts'
 import type { Store } from './ports/store.ts'
+import type { WebAuthorisation } from './ports/web-authorisation.ts'
 import type { WeChat } from './ports/wechat.ts'
 import type { SecretKeys } from './secret-keys.ts'
 
@@ -90,6 +91,8 @@ export interface Domain {
   readonly outbox: Outbox
   readonly policy: Policy
   readonly wechat: WeChat | undefined
+  /** Where given, a WeChat account is bound by web authorisation, and `wechat` is not used. */
+  readonly webAuthorisation: WebAuthorisation | undefined
   readonly counters: Counters
   /** One for each provider whose receipts are taken. */
   readonly receiptReaders: readonly ReceiptReader[]

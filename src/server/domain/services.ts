@@ -3,6 +3,7 @@ import { type ContactBindings, createContactBindings } from './bindings/contact-
 import { createTotpBindings, type TotpBindings } from './bindings/totp-bindings.ts'
 import { createUnbinding, type Unbinding } from './bindings/unbinding.ts'
 import { createWebAuthnBindings, type WebAuthnBindings } from './bindings/webauthn-bindings.ts'
+import { createWeChatAuthorisations, type WeChatAuthorisations } from './bindings/wechat-authorisation.ts'
 import { createWeChatBindings, type WeChatBindings } from './bindings/wechat-bindings.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import type { Domain } from './domain.ts'
@@ -23,6 +24,7 @@ export interface Services {
   readonly contactBindings: ContactBindings
   readonly totpBindings: TotpBindings
   readonly wechatBindings: WeChatBindings
+  readonly wechatAuthorisations: WeChatAuthorisations
   readonly webauthnBindings: WebAuthnBindings
   readonly unbinding: Unbinding
   readonly receipts: Receipts
@@ -41,6 +43,7 @@ export function createServices(domain: Domain): Services {
     contactBindings: createContactBindings(domain, stepUps),
     totpBindings: createTotpBindings(domain, stepUps),
     wechatBindings: createWeChatBindings(domain, stepUps),
+    wechatAuthorisations: createWeChatAuthorisations(domain, stepUps),
     webauthnBindings: createWebAuthnBindings(domain, stepUps),
     unbinding: createUnbinding(domain, stepUps),
     receipts: createReceipts(domain),

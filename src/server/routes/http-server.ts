@@ -6,6 +6,7 @@ import { sendProblem } from './problems.ts'
 import { serveReceipts } from './receipts.ts'
 import { serveContract } from './routes.ts'
 import { serveUndo } from './undo.ts'
+import { serveWeChatAuthorisation } from './wechat-authorisation.ts'
 import { serveWeChatCallback } from './wechat-callback.ts'
 
 /** A security key's response has at most 16 KiB; with base64url and JSON around it, no body is longer than this. */
@@ -80,5 +81,6 @@ export function createHttpServer({
   serveWeChatCallback(app, services)
   serveReceipts(app, services)
   serveUndo(app, services)
+  serveWeChatAuthorisation(app, services)
   return app
 }

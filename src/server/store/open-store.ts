@@ -14,6 +14,7 @@ import { outboxQueries, providerHealthQueries } from './queries/outbox.ts'
 import { eventQueries, throttleQueries } from './queries/records.ts'
 import { reversalQueries } from './queries/reversals.ts'
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
+import { wechatAuthorisationQueries } from './queries/wechat-authorisations.ts'
 import type { Tables } from './schema.ts'
 import { SqliteDialect } from './sqlite-dialect.ts'
 
@@ -24,6 +25,7 @@ const queriesOn = (db: Handle): Queries => ({
   challenges: challengeQueries(db),
   codes: codeQueries(db),
   bindings: bindingQueries(db),
+  wechatAuthorisations: wechatAuthorisationQueries(db),
   authenticators: authenticatorQueries(db),
   throttles: throttleQueries(db),
   events: eventQueries(db),

@@ -2,6 +2,8 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 import { startLoopbackServer } from '../loopback-server.ts'
 import { createWeChatApi, type WeChatApi } from './api.ts'
+import { createWeChatAuthorisation, type WeChatAuthorisation, type WeChatPerson } from './authorisation.ts'
+import { type ShownPage, WeChatBrowser } from './browser.ts'
 import { callCallback } from './callback.ts'
 import { randomCredentials, type WeChatCredentials } from './credentials.ts'
 import { createWeChatPhone, type WeChatPhone } from './phone.ts'
@@ -22,6 +24,15 @@ export interface WeChatSimulatorOptions {
 export interface WeChatSimulator extends WeChatPhone, Pick<WeChatApi, 'failNext' | 'revokeTokens' | 'calls'> {
   readonly baseUrl: string
   readonly credentials: WeChatCredentials
+  readonly authorisation: Pick<WeChatAuthorisation, 'setDomain' | 'failNextExchange' | 'calls'>
+  /** A browser of WeChat's on the phone of `person`; `language` is what it says of itself. */
+  browserOf(person: WeChatPerson, language?: string): WeChatBrowser
+  /**
+   * Opens what a QR code says as WeChat does when it is an address of somebody's, and presses the first button of the
+   * page, or the second.
+   * @returns the page at the end
+   */
+  authorise(url: string, person: WeChatPerson, agree?: boolean): Promise<ShownPage>
   setCallbackUrl(url: string): void
   /** Checks the callback as WeChat does when its address is saved. @returns whether it answered `echostr` verbatim */
   verifyCallback(): Promise<boolean>
@@ -42,9 +53,23 @@ export async function startWeChatSimulator(options: WeChatSimulatorOptions): Pro
     answerTimeout,
     callbackUrl: () => callbackUrl,
   })
-  const server = await startLoopbackServer(64 * 1024, api.answer)
+  const authorisation = createWeChatAuthorisation(credentials, { clock, random })
+  const server = await startLoopbackServer(64 * 1024, request => authorisation.answer(request) ?? api.answer(request))
+  const browserOf = (person: WeChatPerson, language?: string) =>
+    new WeChatBrowser({
+      wechatCookie: authorisation.cookieOf(person),
+      wechatOrigin: server.origin,
+      ...(language === undefined ? {} : { language }),
+    })
   return {
     ...phone,
+    authorisation,
+    browserOf,
+    authorise: async (url, person, agree = true) => {
+      const browser = browserOf(person)
+      const page = await browser.open(url)
+      return page.status === 200 ? browser.press(page, agree ? 0 : 1) : page
+    },
     failNext: api.failNext,
     revokeTokens: api.revokeTokens,
     calls: api.calls,

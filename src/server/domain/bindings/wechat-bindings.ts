@@ -12,6 +12,7 @@ import { Refusal } from '../refusal.ts'
 import type { StepUps } from '../step-up.ts'
 import { admitAttempt } from '../throttle.ts'
 import { findOpenBinding, finishPending, insertPending } from './pending-binding.ts'
+import { invitationQr } from './wechat-invitation.ts'
 
 /** 192 random bits; WeChat takes up to 64 characters. */
 const sceneLength = 24
@@ -23,7 +24,7 @@ export interface WeChatQrCode {
 
 export interface WeChatBindingState {
   readonly state: 'waiting' | 'scanned' | 'bound' | 'expired' | 'refused'
-  readonly problem: 'already_bound' | 'bound_elsewhere' | 'proof_used' | null
+  readonly problem: 'already_bound' | 'bound_elsewhere' | 'proof_used' | 'declined' | null
   readonly value: string | null
   readonly replaced: boolean
   readonly expires_at: string
@@ -42,7 +43,14 @@ export interface WeChatBindings {
   receiveScan(scan: WeChatScan, source: string): Promise<string | undefined>
 }
 
-type Problem = NonNullable<WeChatBindingState['problem']>
+/** Why an identity that was proven is not bound. */
+export type IdentityProblem = 'already_bound' | 'bound_elsewhere' | 'proof_used'
+
+/** Who WeChat says that it was. */
+export interface WeChatIdentity {
+  readonly openid: string
+  readonly unionid: string | null
+}
 
 const outcomes = {
   bound: { state: 'bound', problem: null, replaced: false },
@@ -50,58 +58,66 @@ const outcomes = {
   'refused:already_bound': { state: 'refused', problem: 'already_bound', replaced: false },
   'refused:bound_elsewhere': { state: 'refused', problem: 'bound_elsewhere', replaced: false },
   'refused:proof_used': { state: 'refused', problem: 'proof_used', replaced: false },
+  'refused:declined': { state: 'refused', problem: 'declined', replaced: false },
 } as const
 
 const isOutcome = (text: string): text is keyof typeof outcomes => Object.hasOwn(outcomes, text)
 
 class ScanRefused extends Error {
-  readonly problem: Problem
-  constructor(problem: Problem) {
+  readonly problem: IdentityProblem
+  constructor(problem: IdentityProblem) {
     super(problem)
     this.problem = problem
   }
+}
+
+/**
+ * Binds the identity behind a pending binding, all in the transaction of `queries` with the proof that authorised it.
+ * @throws {ScanRefused} when the identity is bound already
+ * @throws {Refusal} when the binding has ended, or its session or proof has
+ */
+export async function bindIdentity(
+  domain: Domain,
+  stepUps: StepUps,
+  queries: Queries,
+  binding: BindingsTable,
+  account: AccountsTable,
+  { openid, unionid }: WeChatIdentity,
+  caller: Caller,
+): Promise<void> {
+  const now = domain.clock.now()
+  const owner = await queries.authenticators.ownerOfWeChat(openid)
+  if (owner !== undefined) throw new ScanRefused(owner === account.id ? 'already_bound' : 'bound_elsewhere')
+  const earlier = await queries.authenticators.findWeChat(account.id)
+  await finishPending(domain, queries, binding, earlier ? 'rebound' : 'bound')
+  const { method } = await stepUps.consumePending(queries, null, binding.challenge_id)
+  const identity = { account_id: account.id, openid, bound_at: now, unionid }
+  if (await queries.authenticators.putWeChat(identity)) throw new ScanRefused('bound_elsewhere')
+  await queries.bindings.endByItem(account.id, 'wechat', now)
+  await recordChange(domain, queries, caller, {
+    account,
+    sessionId: binding.session_id,
+    action: 'wechat.bind',
+    notice: earlier ? 'wechat.replace' : 'wechat.bind',
+    method,
+    details: { new: maskOpenid(openid), ...(earlier ? { old: maskOpenid(earlier.openid) } : {}) },
+  })
 }
 
 export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBindings {
   const { store, clock, random, outbox, policy } = domain
 
   async function createQr(account: AccountsTable): Promise<{ scene: string; qrExpiresAt: number; qr: WeChatQrCode }> {
-    const { wechat } = domain
-    if (!wechat) throw new Refusal('wechat_not_configured')
+    const { wechat, webAuthorisation } = domain
+    if (!wechat && !webAuthorisation) throw new Refusal('wechat_not_configured')
     await store.transaction(queries =>
       admitAttempt(queries, [{ kind: 'send', key: `wechat:${account.id}` }], clock.now()),
     )
+    if (!wechat) return invitationQr(domain)
     const scene = toBase64url(random.bytes(sceneLength))
     const made = await askWeChat(wechat, scene, Math.ceil(policy.qrLifetime / 1000))
     const qrExpiresAt = clock.now() + Math.min(policy.qrLifetime, made.expiresInSeconds * 1000)
     return { scene, qrExpiresAt, qr: { payload: made.url, expires_at: isoTime(qrExpiresAt) } }
-  }
-
-  /** Binds the identity that scanned; all in one transaction with the proof. @throws {ScanRefused} */
-  async function bind(
-    queries: Queries,
-    binding: BindingsTable,
-    account: AccountsTable,
-    scan: WeChatScan,
-    caller: Caller,
-  ): Promise<void> {
-    const now = clock.now()
-    const owner = await queries.authenticators.ownerOfWeChat(scan.openid)
-    if (owner !== undefined) throw new ScanRefused(owner === account.id ? 'already_bound' : 'bound_elsewhere')
-    const earlier = await queries.authenticators.findWeChat(account.id)
-    await finishPending(domain, queries, binding, earlier ? 'rebound' : 'bound')
-    const { method } = await stepUps.consumePending(queries, null, binding.challenge_id)
-    const identity = { account_id: account.id, openid: scan.openid, bound_at: now, unionid: null }
-    if (await queries.authenticators.putWeChat(identity)) throw new ScanRefused('bound_elsewhere')
-    await queries.bindings.endByItem(account.id, 'wechat', now)
-    await recordChange(domain, queries, caller, {
-      account,
-      sessionId: binding.session_id,
-      action: 'wechat.bind',
-      notice: earlier ? 'wechat.replace' : 'wechat.bind',
-      method,
-      details: { new: maskOpenid(scan.openid), ...(earlier ? { old: maskOpenid(earlier.openid) } : {}) },
-    })
   }
 
   return {
@@ -134,7 +150,8 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
         return { ...outcome, value, ...times }
       }
       const isOver = binding.ended_at !== null || binding.expires_at <= clock.now()
-      return { state: isOver ? 'expired' : 'waiting', problem: null, value: null, replaced: false, ...times }
+      const open = binding.scanned_at === null ? 'waiting' : 'scanned'
+      return { state: isOver ? 'expired' : open, problem: null, value: null, replaced: false, ...times }
     },
 
     async renew(member, bindingId) {
@@ -162,13 +179,13 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
       try {
         const isFirst = await store.transaction(async queries => {
           if (!(await queries.settings.rememberPush(push, now))) return false
-          await bind(queries, binding, account, scan, caller)
+          await bindIdentity(domain, stepUps, queries, binding, account, { openid: scan.openid, unionid: null }, caller)
           return true
         })
         outbox.wake()
         return isFirst ? sentence(locale, 'wechat_bound', values) : undefined
       } catch (error) {
-        const problem = error instanceof ScanRefused ? error.problem : proofProblem(error)
+        const problem = identityProblem(error)
         await store.transaction(async queries => {
           await queries.settings.rememberPush(push, now)
           await queries.bindings.end(binding.id, `refused:${problem}`, now)
@@ -186,8 +203,9 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
   }
 }
 
-/** A refusal that ends the binding; anything else is a fault, and WeChat will push again. */
-function proofProblem(error: unknown): Problem {
+/** Why an identity was not bound: it ends the binding. Anything else is a fault, and is thrown on. */
+export function identityProblem(error: unknown): IdentityProblem {
+  if (error instanceof ScanRefused) return error.problem
   if (error instanceof Refusal) return 'proof_used'
   throw error
 }

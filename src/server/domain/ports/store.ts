@@ -14,6 +14,7 @@ import type {
   ThrottlesTable,
   TotpTable,
   WebAuthnCredentialsTable,
+  WeChatAuthorisationsTable,
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
 
@@ -34,6 +35,7 @@ export interface Queries {
   readonly challenges: ChallengeQueries
   readonly codes: CodeQueries
   readonly bindings: BindingQueries
+  readonly wechatAuthorisations: WeChatAuthorisationQueries
   readonly authenticators: AuthenticatorQueries
   readonly throttles: ThrottleQueries
   readonly events: EventQueries
@@ -147,12 +149,23 @@ export interface BindingQueries {
   findByScene(scene: string): Promise<BindingsTable | undefined>
   setQr(id: string, scene: string, qrExpiresAt: number): Promise<boolean>
   end(id: string, outcome: string, now: number): Promise<boolean>
+  /** Notes a scan of the QR code that carries `scene`, unless it has expired or its binding has ended. */
+  markScanned(scene: string, now: number): Promise<boolean>
+  /** Takes back that somebody scanned: they are not at it any more. */
+  clearScanned(id: string): Promise<void>
   /** Ends the open bindings that one proof authorised. */
   endByChallenge(challengeId: string, now: number): Promise<void>
   /** Ends the open bindings of an item of an account. */
   endByItem(accountId: string, item: string, now: number): Promise<void>
   /** Ends the open bindings of an account. */
   endAll(accountId: string, now: number): Promise<void>
+}
+
+export interface WeChatAuthorisationQueries {
+  insert(row: WeChatAuthorisationsTable): Promise<void>
+  find(stateHash: string): Promise<WeChatAuthorisationsTable | undefined>
+  /** Uses a state that has neither been used nor expired. */
+  use(stateHash: string, now: number): Promise<boolean>
 }
 
 /** What is bound to an account beside what its own row says. */

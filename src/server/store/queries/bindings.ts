@@ -23,7 +23,7 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
   async setQr(id, scene, qrExpiresAt) {
     const { numUpdatedRows } = await db
       .updateTable('bindings')
-      .set({ wechat_scene: scene, qr_expires_at: qrExpiresAt })
+      .set({ wechat_scene: scene, qr_expires_at: qrExpiresAt, scanned_at: null })
       .where('id', '=', id)
       .where('ended_at', 'is', null)
       .executeTakeFirstOrThrow()
@@ -39,6 +39,22 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
       .where('expires_at', '>', now)
       .executeTakeFirstOrThrow()
     return numUpdatedRows === 1n
+  },
+
+  async markScanned(scene, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('bindings')
+      .set({ scanned_at: now })
+      .where('wechat_scene', '=', scene)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .where('qr_expires_at', '>', now)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  async clearScanned(id) {
+    await db.updateTable('bindings').set({ scanned_at: null }).where('id', '=', id).execute()
   },
 
   async endByChallenge(challengeId, now) {

@@ -96,6 +96,16 @@ export const settingQueries = (db: Handle): SettingQueries => ({
         eb('key', 'in', selectFrom('pushes').select('key').where('received_at', '<', before).limit(limit)),
       )
       .executeTakeFirstOrThrow()
-    return Number(removed + pushes.numDeletedRows)
+    const authorisations = await db
+      .deleteFrom('wechat_authorisations')
+      .where(({ eb, selectFrom }) =>
+        eb(
+          'state_hash',
+          'in',
+          selectFrom('wechat_authorisations').select('state_hash').where('expires_at', '<', before).limit(limit),
+        ),
+      )
+      .executeTakeFirstOrThrow()
+    return Number(removed + pushes.numDeletedRows + authorisations.numDeletedRows)
   },
 })
