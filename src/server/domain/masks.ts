@@ -11,7 +11,8 @@ export function maskPhone(e164: string): string {
   return `${e164.slice(0, shown)}${'*'.repeat(hidden)}${e164.slice(-shown)}`
 }
 
-const maskName = (name: string): string => {
+/** `a***e`: its owner recognises it, and nobody else. */
+export const maskName = (name: string): string => {
   const letters = [...name]
   const first = letters[0] ?? ''
   const last = letters.length > 2 ? (letters.at(-1) ?? '') : ''
