@@ -25,6 +25,7 @@ export function serveWeChatCallback(app: FastifyInstance, { domain, wechatBindin
   const { wechat } = domain
   if (!wechat) return
   app.register(async scope => {
+    scope.removeAllContentTypeParsers()
     scope.addContentTypeParser(
       ['text/xml', 'application/xml'],
       { parseAs: 'string', bodyLimit: longestPush },
