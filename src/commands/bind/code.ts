@@ -9,9 +9,9 @@ export type Bound = AnswerOf<typeof finishCodeBinding>
 
 const wrong = ['code_incorrect', 'code_other_purpose', 'totp_incorrect', 'totp_used']
 
-/** Asks for the code that proves the new number, address or app until the server takes it. */
+/** Asks for the code that proves the new number, address, app or WeChat account until the server takes it. */
 export async function proveByCode(
-  { api, interaction, explain }: Context,
+  { api, interaction, explain, terminal }: Context,
   binding: { binding_id: string; channel: CodeRequest['channel']; sent?: CodeSent },
 ): Promise<Bound> {
   const params = { binding_id: binding.binding_id }
@@ -29,8 +29,10 @@ export async function proveByCode(
       return await api.call(finishCodeBinding, { params, body: { code } })
     } catch (error) {
       const gone = sent !== undefined && isApiError(error, 'code_expired', 'code_used')
-      if (!interaction.canRetry || !(gone || isApiError(error, ...wrong))) throw error
-      explain(error)
+      const isToBeScanned = binding.channel === 'wechat' && isApiError(error, 'code_expired', 'code_used')
+      if (!interaction.canRetry || !(gone || isToBeScanned || isApiError(error, ...wrong))) throw error
+      if (isToBeScanned) explain(error, terminal.t('wechat.scan_again'))
+      else explain(error)
       if (gone) await resend()
     }
   }
