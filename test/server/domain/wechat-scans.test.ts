@@ -206,6 +206,9 @@ describe('a person with a unionid', () => {
     expect(second.state).toMatchObject({ state: 'refused', problem: 'bound_elsewhere' })
     expect(await identityOf(second.member)).toBeUndefined()
     expect((await scanned('union-3', 'oUnionThree', 'uBob')).state).toMatchObject({ state: 'bound' })
+    const own = await world.beginBinding(first.member)
+    await world.wechat.scan(own.qr.payload, { openid: 'oUnionOneAgain', unionid: 'uAlice' })
+    expect(await read(first.member, own.binding_id)).toMatchObject({ state: 'refused', problem: 'already_bound' })
   })
 
   test('is bound by the openid when WeChat does not tell it, and the log says why', async () => {
