@@ -3,8 +3,9 @@ import type { CodeSent, MethodChoice, StepUpOperation, VerificationMethod } from
 /** What a code is for, and where it went: told to the person, and to `--code-command` as `HUFU_CODE_*`. */
 export interface CodeRequest {
   readonly purpose: 'login' | 'step_up' | 'bind'
-  readonly channel: 'email' | 'phone' | 'totp'
-  /** Masked where the server masks it; empty for TOTP. */
+  /** `wechat`: shown in WeChat to whoever scanned. */
+  readonly channel: 'email' | 'phone' | 'totp' | 'wechat'
+  /** Masked where the server masks it; empty for TOTP and WeChat. */
   readonly destination: string
 }
 

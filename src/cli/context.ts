@@ -29,6 +29,14 @@ export interface Cell {
   readonly style?: Style
 }
 
+/** A QR code as it was shown. */
+export interface DrawnQr {
+  /** Lines that it took; 0 where its place can't be taken by another. */
+  readonly rows: number
+  /** Columns of the screen at that time. */
+  readonly columns: number
+}
+
 /** The only way to the screen. People's words go to stdout, with `--json` to stderr; JSON events only to stdout. */
 export interface Terminal {
   /** Whether prompts may be shown. */
@@ -68,8 +76,9 @@ export interface Terminal {
   /**
    * Shows a QR code that scans on dark and light terminals, with `beside` as text. Where the screen is too small or
    * not UTF-8, says so and shows the text alone.
+   * @param over an earlier one under which nothing stands any more: its place is taken, where that can be done
    */
-  qr(payload: string, beside: readonly string[]): Promise<void>
+  qr(payload: string, beside: readonly string[], over?: DrawnQr): Promise<DrawnQr>
 }
 
 /** Values that a person types or a script supplies beside the verification of `Interaction`. */

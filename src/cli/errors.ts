@@ -44,6 +44,12 @@ const missingInputs = [
   'confirmation',
 ] as const
 
+/** These codes are of any item; a WeChat account is not unbound where a number is. */
+const wechatWords = {
+  already_bound: { message: 'scan.already_bound', next: 'scan.already_bound_next' },
+  bound_elsewhere: { message: 'scan.bound_elsewhere', next: 'scan.bound_elsewhere_next' },
+} as const
+
 /** What is said where an error does not know it by itself. */
 export interface ErrorSurroundings {
   readonly terminal: Terminal
@@ -149,6 +155,11 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
   const isElsewhere = code === 'key_no_permission' && rule === ''
   const next = isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
+  const isWeChat = (code === 'already_bound' || code === 'bound_elsewhere') && member(error, 'about') === 'wechat'
+  if (isWeChat) {
+    const { message, next } = wechatWords[code]
+    return { code, exit, message: t(message), next: t(next), commands, retryAfterSeconds }
+  }
   return { code, exit, message: said || t(`error.${code}`, values), next, commands, retryAfterSeconds }
 }
 

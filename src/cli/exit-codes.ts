@@ -33,6 +33,8 @@ export const exitCodes = {
   timed_out: timedOut,
   scan_timeout: timedOut,
   scan_refused: refused,
+  scan_declined: refused,
+  scan_snapshot_user: refused,
   key_unknown: usage,
   key_pin_unsupported: refused,
   key_pin_exists: refused,

@@ -12,6 +12,12 @@ const isSixDigits = (text: string): boolean => /^\d{6}$/.test(text)
 
 const pinOptions = ['--pin-file', 'HUFU_PIN']
 const fewTries = 3
+const codeQuestions = {
+  email: 'ask.code',
+  phone: 'ask.code',
+  totp: 'ask.totp_code',
+  wechat: 'ask.wechat_code',
+} as const satisfies Record<CodeRequest['channel'], string>
 const codeOptions = ['--code-file', 'HUFU_CODE', '--code-command']
 
 export interface InteractionOptions {
@@ -83,8 +89,7 @@ export function createInteraction(options: InteractionOptions): Interaction {
     let sent = first
     const validate = (text: string) => isSixDigits(text) || (resend && /^r$/i.test(text)) || t('check.six_digits')
     for (;;) {
-      const question = request.channel === 'totp' ? t('ask.totp_code') : t('ask.code')
-      const typed = await terminal.text(question, {
+      const typed = await terminal.text(t(codeQuestions[request.channel]), {
         validate: text => (validate(text) === true ? true : String(validate(text))),
         ...(stop ? { stop } : {}),
       })

@@ -60,6 +60,8 @@ async function openWeChatAccount(
     token,
     encodingAesKey,
     baseUrl,
+    confirmByCode: wechat.confirmByCode,
+    openPlatform: wechat.openPlatform,
     ...(previousEncodingAesKey ? { previousEncodingAesKey } : {}),
     accessTokens: accessTokenStore(store, keys, wechat.appId),
     clock,

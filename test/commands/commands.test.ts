@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { ApiError } from '../../src/api/errors.ts'
 import { MessageFailedError } from '../../src/auth/errors.ts'
+import { explainError } from '../../src/cli/errors.ts'
 import { run as bindEmail } from '../../src/commands/bind/email.ts'
 import { run as bindPhone } from '../../src/commands/bind/phone.ts'
 import { run as bindTotp } from '../../src/commands/bind/totp.ts'
@@ -16,7 +18,7 @@ import * as bindings from '../../src/contract/bindings.ts'
 import { changePassword, createRecoveryCodes } from '../../src/contract/credentials.ts'
 import { revokeSession, revokeSessions } from '../../src/contract/sessions.ts'
 import { ScriptedInteraction } from '../auth/scripted-interaction.ts'
-import { refusal } from '../support/fake-api-client.ts'
+import { type FakeApiClient, refusal } from '../support/fake-api-client.ts'
 import { fakeContext, id, proof, time, typed } from './fake-context.ts'
 
 const params = { binding_id: id }
@@ -238,23 +240,104 @@ describe('hufu bind', () => {
     expect(events.map(({ event, payload }) => [event, payload])).toEqual([
       ['qr', 'https://w/1'],
       ['qr', 'https://w/9'],
+      ['scanned', undefined],
       ['result', undefined],
     ])
   })
 
-  it.each([
-    ['expired', null, 'scan_timeout'],
-    ['refused', 'bound_elsewhere', 'bound_elsewhere'],
-    ['refused', 'proof_used', 'scan_refused'],
-  ] as const)('wechat: %s by %s is %s', async (state, problem, code) => {
-    const { context, api } = await fakeContext()
+  const begins = (api: FakeApiClient, confirm: 'none' | 'code' = 'none') =>
     api.expects(
       bindings.beginWeChatBinding,
       { proof },
-      { binding_id: id, expires_at: time, qr: qr(1), confirm: 'none' },
+      { binding_id: id, expires_at: '2026-11-22T13:15:00.000Z', qr: qr(5), confirm },
     )
-    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(1), state, problem })
-    await expect(bindWeChat(context)).rejects.toMatchObject({ code })
+
+  it.each([
+    ['expired', null, 'scan_timeout', 8],
+    ['refused', 'already_bound', 'already_bound', 5],
+    ['refused', 'bound_elsewhere', 'bound_elsewhere', 5],
+    ['refused', 'proof_used', 'scan_refused', 5],
+    ['refused', 'declined', 'scan_declined', 5],
+    ['refused', 'snapshot_user', 'scan_snapshot_user', 5],
+  ] as const)('wechat: %s by %s is %s, with words of its own', async (state, problem, code, exit) => {
+    for (const language of ['en', 'zh-CN'] as const) {
+      const { context, api, terminal } = await fakeContext({ terminal: { language } })
+      begins(api)
+      api.expects(bindings.readWeChatBinding, { params }, { ...waiting(5), state, problem })
+      const error: unknown = await bindWeChat(context).catch((reason: unknown) => reason)
+      const explained = explainError(error, { terminal, server: '', now: 0, verbose: false })
+      expect(explained).toMatchObject({ code, exit })
+      expect(explained.message).toMatch(language === 'en' ? /WeChat|QR code/ : /微信|二维码|扫码/)
+      expect(explained.next).toMatch(/hufu bind wechat/)
+    }
+  })
+
+  it('wechat: asks again while the server does not answer, and half a minute at most', async () => {
+    const { context, api, stdout } = await fakeContext()
+    begins(api)
+    for (const code of ['server_unreachable', 'server_timeout', 'busy', 'internal_error']) {
+      api.expects(bindings.readWeChatBinding, { params }, new ApiError(code))
+    }
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'bound', value: 'Tiger' })
+    await bindWeChat(context)
+    expect(stdout()).toContain('✓ Scanned.\n✓ WeChat: Tiger is bound.\n')
+
+    const lost = await fakeContext()
+    begins(lost.api)
+    for (let second = 0; second <= 30; second++) {
+      lost.api.expects(bindings.readWeChatBinding, { params }, new ApiError('server_unreachable'))
+    }
+    lost.api.expects(bindings.cancelBinding, { params, afterAbort: true }, new ApiError('server_unreachable'))
+    await expect(bindWeChat(lost.context)).rejects.toMatchObject({ code: 'server_unreachable' })
+    lost.api.verifyAllCalled()
+  })
+
+  it('wechat: ends at once when the session has ended', async () => {
+    const { context, api } = await fakeContext()
+    begins(api)
+    api.expects(bindings.readWeChatBinding, { params }, refusal('not_logged_in'))
+    api.expects(bindings.cancelBinding, { params, afterAbort: true }, refusal('not_logged_in'))
+    await expect(bindWeChat(context)).rejects.toMatchObject({ code: 'not_logged_in' })
+    api.verifyAllCalled()
+  })
+
+  it('wechat: waits for whoever scanned to agree', async () => {
+    const { context, api, stdout } = await fakeContext()
+    begins(api)
+    for (const state of ['waiting', 'scanned', 'scanned', 'bound'] as const) {
+      api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state })
+    }
+    await bindWeChat(context)
+    expect(stdout()).toMatch(/✓ Scanned\.\nWaiting for the answer in WeChat … 9:59 left\n✓ WeChat: bound\./)
+  })
+
+  it('wechat: asks for the code that WeChat shows, until it is right', async () => {
+    const interaction = new ScriptedInteraction('000000', '111111', '123456')
+    const { context, api, stdout, stderr } = await fakeContext({ interaction })
+    begins(api, 'code')
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'scanned' })
+    const code = (text: string) => ({ params, body: { code: text } })
+    api.expects(bindings.finishCodeBinding, code('000000'), refusal('code_incorrect'))
+    api.expects(bindings.finishCodeBinding, code('111111'), refusal('code_expired'))
+    const bound = { item: 'wechat', value: 'oTig***iger', replaced: false } as const
+    api.expects(bindings.finishCodeBinding, code('123456'), bound)
+    await bindWeChat(context)
+    api.verifyAllCalled()
+    expect(interaction.log).toEqual(Array(3).fill('code for bind by wechat to nobody'))
+    expect(stdout()).toContain('If that was not you, press Ctrl-C.')
+    expect(stderr()).toContain('Scan the QR code again')
+  })
+
+  it('wechat: gives up the binding when a script’s code is wrong', async () => {
+    const interaction = new ScriptedInteraction('000000')
+    interaction.canRetry = false
+    const { context, api } = await fakeContext({ interaction })
+    begins(api, 'code')
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'scanned' })
+    api.expects(bindings.finishCodeBinding, { params, body: { code: '000000' } }, refusal('code_incorrect'))
+    api.expects(bindings.cancelBinding, { params, afterAbort: true }, { cancelled: true })
+    await expect(bindWeChat(context)).rejects.toMatchObject({ code: 'code_incorrect' })
+    api.verifyAllCalled()
   })
 })
 

@@ -39,6 +39,16 @@ export const enErrors = {
   'next.scan_timeout': 'Run hufu bind wechat again and scan the code with WeChat.',
   'error.scan_refused': 'WeChat was scanned, but the confirmation had been used up by another change.',
   'next.scan_refused': 'Run hufu bind wechat again.',
+  'error.scan_declined': 'Whoever scanned did not agree to the binding in WeChat.',
+  'next.scan_declined': 'Run hufu bind wechat again, scan with your own WeChat and agree there.',
+  'error.scan_snapshot_user': 'WeChat showed the page in its snapshot mode, which does not tell who scanned.',
+  'next.scan_snapshot_user':
+    'Run hufu bind wechat again; after the scan, have WeChat show the full page, and agree there.',
+  'scan.already_bound': 'This WeChat account is bound to your account already.',
+  'scan.already_bound_next': 'There is nothing to do. For another one, run hufu bind wechat and scan with that.',
+  'scan.bound_elsewhere': 'This WeChat account is bound to another account here.',
+  'scan.bound_elsewhere_next':
+    'Unbind it there first (hufu unbind wechat), or run hufu bind wechat again and scan with another WeChat account.',
   'error.key_unknown': 'No security key of this account is called “{{key}}”.',
   'next.key_unknown': 'hufu status lists the bound keys.',
   'error.demo_server_failed': 'The demo’s account server did not start: {{reason}}.',

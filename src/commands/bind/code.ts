@@ -12,7 +12,7 @@ export type Bound = AnswerOf<typeof finishCodeBinding>
 const wrong = ['code_incorrect', 'code_other_purpose', 'totp_incorrect', 'totp_used']
 
 /**
- * Asks for the code that proves the new number, address or app until the server takes it.
+ * Asks for the code that proves the new number, address, app or WeChat account until the server takes it.
  * @throws {MessageFailedError} when its message failed, where a person `canRetype` the number or address, or nobody may
  * be asked
  */
@@ -44,8 +44,10 @@ export async function proveByCode(
         continue
       }
       const gone = sent !== undefined && isApiError(error, 'code_expired', 'code_used')
-      if (!interaction.canRetry || !(gone || isApiError(error, ...wrong))) throw error
-      explain(error)
+      const isToBeScanned = binding.channel === 'wechat' && isApiError(error, 'code_expired', 'code_used')
+      if (!interaction.canRetry || !(gone || isToBeScanned || isApiError(error, ...wrong))) throw error
+      if (isToBeScanned) explain(error, terminal.t('wechat.scan_again'))
+      else explain(error)
       if (gone) await resend()
     }
   }

@@ -82,7 +82,12 @@ export const en = {
   wechat_refused_elsewhere:
     'This WeChat account is already bound to another account at {{service}}, so nothing was changed.',
   wechat_refused_already: 'This WeChat account is bound to {{username}} already; nothing was changed.',
-  wechat_refused_expired: 'This QR code has expired. Scan the new one on the screen.',
+  wechat_refused_expired:
+    'This QR code has expired, and nothing was changed. Scan the new one on the screen, or run "hufu bind wechat" again.',
+  wechat_refused_used:
+    'Somebody else has scanned this QR code already; nothing was changed. To bind your own WeChat account, run "hufu bind wechat" yourself.',
+  wechat_code:
+    'Your code: {{code}} (for {{minutes}} minutes)\n\nIt binds this WeChat account to {{username}} at {{service}}. Type it only where you yourself ran "hufu bind wechat", at your own terminal. If somebody sent you this QR code or asks you for the code, tell them nothing: they are after your account.',
 } as const
 
 export type ServerMessageKey = keyof typeof en
@@ -164,5 +169,8 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
     '绑定成功：此微信已绑定到 {{service}} 账户 {{username}}。如非本人操作，请让二维码的主人运行 hufu unbind wechat 解绑。',
   wechat_refused_elsewhere: '此微信已绑定到 {{service}} 的其他账户，本次未做任何变更。',
   wechat_refused_already: '此微信已绑定到账户 {{username}}，无需重复绑定。',
-  wechat_refused_expired: '二维码已过期，请扫描屏幕上的新二维码。',
+  wechat_refused_expired: '二维码已过期，未做任何变更。请扫描屏幕上的新二维码，或重新运行 hufu bind wechat。',
+  wechat_refused_used: '此二维码已被他人扫过，未做任何变更。如需绑定您自己的微信，请自行运行 hufu bind wechat。',
+  wechat_code:
+    '验证码：{{code}}（{{minutes}} 分钟内有效）\n\n输入后，此微信将绑定到 {{service}} 账户 {{username}}。请只在您本人运行 hufu bind wechat 的终端上输入。如果二维码是别人发来的，或有人向您索要验证码，切勿告知，谨防账户被盗。',
 }

@@ -99,11 +99,17 @@ function serveBindings(app: FastifyInstance, services: Services): void {
   }))
   serveOperation(app, services, bindings.beginTotpBinding, ({ member, proof }) => totpBindings.begin(member, proof))
   serveOperation(app, services, bindings.finishCodeBinding, async ({ member, params, body }) => {
-    const binding = await findOpenBinding(services.domain, member, params.binding_id, ['phone', 'email', 'totp'])
+    const binding = await findOpenBinding(services.domain, member, params.binding_id, [
+      'phone',
+      'email',
+      'totp',
+      'wechat',
+    ])
     const { item } = binding
     if (item === 'phone' || item === 'email') {
       return contactBindings.finish(member, { ...binding, item }, body.code)
     }
+    if (item === 'wechat') return wechatBindings.finish(member, binding, body.code)
     return totpBindings.finish(member, binding, body.code)
   })
   serveOperation(app, services, bindings.beginWeChatBinding, ({ member, proof }) => wechatBindings.begin(member, proof))

@@ -16,12 +16,16 @@ export interface WeChatSimulatorOptions {
   readonly callbackUrl?: string
   /** Left out: fresh random ones. */
   readonly credentials?: WeChatCredentials
+  /** Whether the account is tied to an Open Platform account, so that people have a unionid; left out: it is not. */
+  readonly openPlatform?: boolean
   /** Milliseconds that the callback has for its answer; left out: WeChat's 5000. */
   readonly answerTimeout?: number
 }
 
 /** WeChat, as far as one official account sees it, and the people who scan its QR codes. */
-export interface WeChatSimulator extends WeChatPhone, Pick<WeChatApi, 'failNext' | 'revokeTokens' | 'calls'> {
+export interface WeChatSimulator
+  extends WeChatPhone,
+    Pick<WeChatApi, 'failNext' | 'revokeTokens' | 'unfollow' | 'calls'> {
   readonly baseUrl: string
   readonly credentials: WeChatCredentials
   readonly authorisation: Pick<WeChatAuthorisation, 'setDomain' | 'failNextExchange' | 'calls'>
@@ -41,10 +45,10 @@ export interface WeChatSimulator extends WeChatPhone, Pick<WeChatApi, 'failNext'
 
 /** Starts an HTTP server that speaks WeChat's documented API on 127.0.0.1. */
 export async function startWeChatSimulator(options: WeChatSimulatorOptions): Promise<WeChatSimulator> {
-  const { clock, random, answerTimeout = 5000 } = options
+  const { clock, random, openPlatform = false, answerTimeout = 5000 } = options
   const credentials = options.credentials ?? randomCredentials(random)
   let callbackUrl = options.callbackUrl
-  const api = createWeChatApi(credentials, { clock, random })
+  const api = createWeChatApi(credentials, { clock, random, openPlatform })
   const phone = createWeChatPhone(api, {
     clock,
     random,
@@ -72,6 +76,7 @@ export async function startWeChatSimulator(options: WeChatSimulatorOptions): Pro
     },
     failNext: api.failNext,
     revokeTokens: api.revokeTokens,
+    unfollow: api.unfollow,
     calls: api.calls,
     baseUrl: server.origin,
     credentials,

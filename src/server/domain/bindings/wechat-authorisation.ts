@@ -1,6 +1,6 @@
 import { equalBytes, toHex, utf8 } from '../../../lib/bytes.ts'
 import type { AccountsTable, BindingsTable, SessionsTable, WeChatAuthorisationsTable } from '../../store/schema.ts'
-import type { Domain, Locale } from '../domain.ts'
+import type { Caller, Domain, Locale } from '../domain.ts'
 import { maskUsername } from '../masks.ts'
 import type { Authorised } from '../ports/web-authorisation.ts'
 import { WeChatError } from '../ports/wechat-error.ts'
@@ -8,7 +8,7 @@ import { Refusal } from '../refusal.ts'
 import { hashSecret, newSecret } from '../secret-keys.ts'
 import type { StepUps } from '../step-up.ts'
 import { admitAttempt } from '../throttle.ts'
-import { bindIdentity, type IdentityProblem, identityProblem, type WeChatIdentity } from './wechat-bindings.ts'
+import { bindWeChatIdentity, type WeChatIdentity, WeChatIdentityTaken } from './wechat-identity.ts'
 
 /** Where WeChat sends a person back to. */
 export const authorisedPath = '/wechat/authorised'
@@ -36,6 +36,16 @@ export interface BegunAuthorisation {
   readonly browser: string
   /** Milliseconds that both are good for. */
   readonly lifetime: number
+}
+
+/** Why an identity that has proven itself is not bound. */
+export type IdentityProblem = WeChatIdentityTaken['problem'] | 'proof_used'
+
+/** It ends the binding; anything else is a fault, and is thrown on. */
+function identityProblem(error: unknown): IdentityProblem {
+  if (error instanceof WeChatIdentityTaken) return error.problem
+  if (error instanceof Refusal) return 'proof_used'
+  throw error
 }
 
 /**
@@ -124,13 +134,15 @@ export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): We
     return { outcome, scene, locale: localeOf(account), ...(cause ? { cause } : {}) }
   }
 
-  async function bind(open: Open, identity: WeChatIdentity, source: string): Promise<AuthorisationOutcome> {
-    const { binding, account } = open
+  async function bind(open: Open, identity: WeChatIdentity): Promise<AuthorisationOutcome> {
+    const { binding, account, session } = open
     const locale = localeOf(account)
     const told = { username: maskUsername(account.username), locale }
+    // The change came from where the QR code was asked for, and not from the phone.
+    const caller: Caller = { source: session.source, client: 'WeChat', locale }
     try {
       await store.transaction(queries =>
-        bindIdentity(domain, stepUps, queries, binding, account, identity, { source, client: 'WeChat', locale }),
+        bindWeChatIdentity(domain, stepUps, queries, { binding, account, identity, caller }),
       )
     } catch (error) {
       const problem = identityProblem(error)
@@ -208,7 +220,7 @@ export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): We
       if (authorised.outcome !== 'person') {
         return startAgain(open, authorised.outcome === 'snapshot' ? 'snapshot' : 'code_refused')
       }
-      return bind(open, authorised, source)
+      return bind(open, authorised)
     },
   }
 }

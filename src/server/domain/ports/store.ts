@@ -147,7 +147,13 @@ export interface BindingQueries {
   insert(row: BindingsTable): Promise<void>
   find(id: string): Promise<BindingsTable | undefined>
   findByScene(scene: string): Promise<BindingsTable | undefined>
+  /** Gives the open binding another QR code; who scanned the one before is forgotten. */
   setQr(id: string, scene: string, qrExpiresAt: number): Promise<boolean>
+  /**
+   * Notes who scanned the QR code `scene` of an open binding: the first of all while the code lives, and that one
+   * again until the binding ends.
+   */
+  claimScan(id: string, scan: { scene: string; openid: string; unionid: string | null }, now: number): Promise<boolean>
   end(id: string, outcome: string, now: number): Promise<boolean>
   /** Notes a scan of the QR code that carries `scene`, unless it has expired or its binding has ended. */
   markScanned(scene: string, now: number): Promise<boolean>
@@ -185,7 +191,8 @@ export interface AuthenticatorQueries {
   /** Accepts the code of `step`, unless it or a later one was accepted before. */
   useTotpStep(accountId: string, step: number, now: number): Promise<boolean>
   findWeChat(accountId: string): Promise<WeChatIdentitiesTable | undefined>
-  ownerOfWeChat(openid: string): Promise<string | undefined>
+  /** Whose account the identity is bound to, by its openid or, where it has one, by its unionid. */
+  ownerOfWeChat(openid: string, unionid: string | null): Promise<string | undefined>
   putWeChat(row: WeChatIdentitiesTable): Promise<Taken | undefined>
   removeWeChat(accountId: string): Promise<boolean>
   listCredentials(accountId: string): Promise<WebAuthnCredentialsTable[]>
@@ -320,6 +327,10 @@ export interface LinkQueries {
 export interface SettingQueries {
   read(name: string): Promise<{ sealedValue: Uint8Array; expiresAt: number } | undefined>
   write(name: string, sealedValue: Uint8Array, expiresAt: number): Promise<void>
+  /** Takes the lease `name` for `holder` until `until`, unless somebody else's lasts beyond `now`. */
+  claim(name: string, holder: Uint8Array, until: number, now: number): Promise<boolean>
+  /** Gives the lease back, if it is `holder`'s still. */
+  release(name: string, holder: Uint8Array): Promise<void>
   /** Remembers a push; false when it was seen before. */
   rememberPush(key: string, now: number): Promise<boolean>
   /** Removes at most `limit` rows of each kind that expired before `before`; how many. */

@@ -12,19 +12,23 @@ import { admitAttempt, type Throttled } from '../throttle.ts'
 
 const codeLength = 6
 
+/** Any subject, whichever way its code reaches the person. */
+type AnySubject = CodeSubject<Channel | 'wechat'>
+
 /** What a code is for. The code is bound to all of it: it opens nothing else. */
-export interface CodeSubject {
+export interface CodeSubject<C extends Channel | 'wechat' = Channel> {
   readonly purpose: 'login' | 'step_up' | 'bind'
   /** The login, challenge or binding. */
   readonly id: string
   readonly accountId: string | null
   readonly accountKey: string
-  readonly channel: Channel
+  /** `wechat`: shown to whoever scanned, in the answer to the scan. */
+  readonly channel: C
   /** `null`: there is nowhere to send it; everything looks the same, but no code will match. */
   readonly destination: string | null
 }
 
-const hashOf = (domain: Pick<Domain, 'keys'>, subject: CodeSubject, code: string): string =>
+const hashOf = (domain: Pick<Domain, 'keys'>, subject: AnySubject, code: string): string =>
   domain.keys.hashText(
     'code',
     subject.purpose,
@@ -41,6 +45,40 @@ const sendThrottles = ({ keys }: Pick<Domain, 'keys'>, subject: CodeSubject): Th
     ? [{ kind: 'send' as const, key: `to:${keys.hashText('throttle', subject.destination)}` }]
     : []),
 ]
+
+/** Stores the keyed hash of a code, in the caller's transaction; an earlier code of the subject stops working. */
+export async function storeCode(
+  domain: Pick<Domain, 'keys' | 'clock' | 'random'>,
+  queries: Queries,
+  subject: AnySubject,
+  code: string,
+  expiresAt: number,
+): Promise<void> {
+  await queries.codes.insert({
+    id: newId(domain.random),
+    account_id: subject.accountId,
+    purpose: subject.purpose,
+    subject_id: subject.id,
+    channel: subject.channel,
+    code_hash: hashOf(domain, subject, code),
+    sent_at: domain.clock.now(),
+    expires_at: expiresAt,
+    used_at: null,
+    replaced_at: null,
+  })
+}
+
+/** Whether `code` is the subject's newest one and still to be used. */
+export async function isWaitingCode(
+  domain: Pick<Domain, 'keys' | 'clock'>,
+  queries: Queries,
+  subject: AnySubject,
+  code: string,
+): Promise<boolean> {
+  const row = await queries.codes.latest(subject.id, subject.channel)
+  if (!row || row.used_at !== null || row.expires_at <= domain.clock.now()) return false
+  return matches(domain, subject, row, code)
+}
 
 /**
  * Whether somebody delivers to the subject's destination now. At a login nothing may depend on it but whether a message
@@ -81,18 +119,7 @@ export async function sendCode(
 
   const code = randomDigits(random, codeLength)
   const expiresAt = now + policy.codeLifetime
-  await queries.codes.insert({
-    id: newId(random),
-    account_id: subject.accountId,
-    purpose: subject.purpose,
-    subject_id: subject.id,
-    channel: subject.channel,
-    code_hash: hashOf(domain, subject, code),
-    sent_at: now,
-    expires_at: expiresAt,
-    used_at: null,
-    replaced_at: null,
-  })
+  await storeCode(domain, queries, subject, code, expiresAt)
   const { destination } = subject
   const message =
     destination && reachable ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
@@ -116,7 +143,7 @@ export const loginKey = ({ keys }: Pick<Domain, 'keys'>, usernameKey: string): s
   keys.hashText('throttle', usernameKey)
 
 /** Whether `code` is one that was sent to this account for something else. */
-async function wasSentForOtherPurpose(domain: Domain, subject: CodeSubject, code: string): Promise<boolean> {
+async function wasSentForOtherPurpose(domain: Domain, subject: AnySubject, code: string): Promise<boolean> {
   const { store, clock } = domain
   if (!subject.accountId || subject.purpose === 'login') return false
   const account = await store.read.accounts.find(subject.accountId)
@@ -139,7 +166,7 @@ async function wasSentForOtherPurpose(domain: Domain, subject: CodeSubject, code
   return false
 }
 
-const matches = (domain: Pick<Domain, 'keys'>, subject: CodeSubject, row: CodesTable, code: string): boolean =>
+const matches = (domain: Pick<Domain, 'keys'>, subject: AnySubject, row: CodesTable, code: string): boolean =>
   equalBytes(utf8(row.code_hash), utf8(hashOf(domain, subject, code))) && subject.destination !== null
 
 /**
@@ -149,7 +176,7 @@ const matches = (domain: Pick<Domain, 'keys'>, subject: CodeSubject, row: CodesT
  */
 export async function judgeCode(
   domain: Domain,
-  subject: CodeSubject,
+  subject: AnySubject,
   code: string,
   throttled: readonly Throttled[],
 ): Promise<(queries: Queries) => Promise<void>> {

@@ -23,7 +23,7 @@ const maximumAnswerLength = 64 * 1024
  * Calls one operation of WeChat's API, once more when the system is busy.
  * @param operation its path without the leading slash, e.g. `cgi-bin/stable_token`
  * @param query secrets may be in here: it enters no error
- * @param body left out: the operation is called with GET
+ * @param body posted as JSON; `undefined` makes it a GET
  * @returns the answer, whose `errcode`, if any, is 0
  * @throws {WeChatError}
  */
@@ -50,7 +50,7 @@ async function callOnce(
 ): Promise<WeChatAnswer> {
   const url = new URL(operation, endpoint.baseUrl.endsWith('/') ? endpoint.baseUrl : `${endpoint.baseUrl}/`)
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-  const text = await send(url, operation, endpoint.timeout, body === undefined ? undefined : JSON.stringify(body))
+  const text = await exchange(url, operation, endpoint.timeout, body)
   const answer = parseAnswer(operation, text)
   const errcode = answer.errcode ?? 0
   if (typeof errcode !== 'number' || !Number.isSafeInteger(errcode)) throw unavailable(operation, 'gave no errcode')
@@ -60,17 +60,18 @@ async function callOnce(
   return answer
 }
 
-async function send(url: URL, operation: string, timeout: number, body: string | undefined): Promise<string> {
-  const content =
-    body === undefined
-      ? { method: 'GET' as const, headers: { accept: 'application/json' } }
-      : {
-          method: 'POST' as const,
-          headers: { 'content-type': 'application/json; charset=utf-8', accept: 'application/json' },
-          body,
-        }
+async function exchange(url: URL, operation: string, timeout: number, body: unknown): Promise<string> {
+  const accept = { accept: 'application/json' }
+  const posted = {
+    method: 'POST' as const,
+    headers: { ...accept, 'content-type': 'application/json; charset=utf-8' },
+    body: JSON.stringify(body),
+  }
   try {
-    const answer = await request(url, { ...content, signal: AbortSignal.timeout(timeout) })
+    const answer = await request(url, {
+      ...(body === undefined ? { headers: accept } : posted),
+      signal: AbortSignal.timeout(timeout),
+    })
     const chunks: Uint8Array[] = []
     let length = 0
     for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {

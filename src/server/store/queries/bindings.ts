@@ -23,9 +23,25 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
   async setQr(id, scene, qrExpiresAt) {
     const { numUpdatedRows } = await db
       .updateTable('bindings')
-      .set({ wechat_scene: scene, qr_expires_at: qrExpiresAt, scanned_at: null })
+      .set({ wechat_scene: scene, qr_expires_at: qrExpiresAt })
+      .set({ scanned_at: null, scanned_openid: null, scanned_unionid: null })
       .where('id', '=', id)
       .where('ended_at', 'is', null)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  async claimScan(id, { scene, openid, unionid }, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('bindings')
+      .set({ scanned_at: now, scanned_openid: openid, scanned_unionid: unionid })
+      .where('id', '=', id)
+      .where('wechat_scene', '=', scene)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .where(({ or, and, eb }) =>
+        or([eb('scanned_openid', '=', openid), and([eb('scanned_openid', 'is', null), eb('qr_expires_at', '>', now)])]),
+      )
       .executeTakeFirstOrThrow()
     return numUpdatedRows === 1n
   },

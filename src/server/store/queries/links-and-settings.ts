@@ -70,6 +70,25 @@ export const settingQueries = (db: Handle): SettingQueries => ({
       .execute()
   },
 
+  async claim(name, holder, until, now) {
+    const row = { name, sealed_value: holder, expires_at: until }
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('settings')
+      .values(row)
+      .onConflict(conflict => conflict.column('name').doUpdateSet(row).where('settings.expires_at', '<=', now))
+      .executeTakeFirstOrThrow()
+    return numInsertedOrUpdatedRows === 1n
+  },
+
+  async release(name, holder) {
+    await db
+      .updateTable('settings')
+      .set({ expires_at: 0 })
+      .where('name', '=', name)
+      .where('sealed_value', '=', holder)
+      .execute()
+  },
+
   async rememberPush(key, now) {
     const inserted = await db
       .insertInto('pushes')
