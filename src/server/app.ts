@@ -3,10 +3,12 @@ import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
+import { createProviderHealth } from './domain/delivery/provider-health.ts'
+import { checkProviders, withHealth } from './domain/delivery/providers.ts'
 import { createOutbox } from './domain/outbox.ts'
 import { createPasswordHashing } from './domain/passwords/password-hashing.ts'
 import { type Counters, noCounters } from './domain/ports/counters.ts'
-import type { MessageSender } from './domain/ports/messages.ts'
+import type { MessageProvider, MessageSender } from './domain/ports/messages.ts'
 import type { ReceiptReader } from './domain/ports/receipts.ts'
 import type { Queries, Store } from './domain/ports/store.ts'
 import type { WebAuthorisation } from './domain/ports/web-authorisation.ts'
@@ -16,6 +18,7 @@ import { createServices, type Services } from './domain/services.ts'
 import { testAttestation } from './domain/webauthn/index.ts'
 import { accessTokenStore } from './domain/wechat-access-token.ts'
 import type { Metrics } from './metrics/metrics.ts'
+import { concreteProviders, openProviders, openReceiptReaders } from './open-providers.ts'
 import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
 import { openSqliteStore } from './store/open-store.ts'
@@ -26,12 +29,15 @@ export interface Edge {
   readonly random: Random
   readonly logger: FastifyBaseLogger
   readonly version: string
-  readonly senders: Partial<Record<'phone' | 'email', MessageSender>>
+  /** Left out: those that the configuration has. */
+  readonly senders?: Senders
   /** Left out: nothing is counted. */
   readonly counters?: Counters
-  /** Left out: no receipts are taken. */
+  /** Left out: those of the configuration's providers. */
   readonly receiptReaders?: readonly ReceiptReader[]
 }
+
+type Senders = Partial<Record<'phone' | 'email', MessageSender>>
 
 /** The services over an open database, without HTTP: what `hufud bootstrap` needs. */
 export interface OpenedServices {
@@ -81,11 +87,42 @@ async function openWeChatWebAuthorisation({ wechat }: Config, { clock }: Edge): 
   return openWebAuthorisation({ appId, appSecret, baseUrl, authorizeUrl, clock })
 }
 
-/** The composition root: the one place that names concrete stores and providers. */
+/** Who delivers messages: what the edge brings, or the configured providers, whose state is shared by all processes. */
+async function openSenders(
+  config: Config,
+  store: Store,
+  { clock, random, logger, counters, senders }: Edge,
+): Promise<{ senders: Senders; close(): Promise<void> }> {
+  if (senders) return { senders, close: () => closeAll(senders) }
+  const health = createProviderHealth({ store, clock, log: logger })
+  await health.refresh()
+  const observe = (provider: MessageProvider) => withHealth(provider, health, counters)
+  const { providers, senders: sendersOf } = await openProviders(config, { clock, random }, concreteProviders, observe)
+  const opened = await sendersOf(health)
+  const stopping = new AbortController()
+  // Nobody waits for it: what does not work is off as soon as its provider has said so.
+  const checking = checkProviders(providers, logger, stopping.signal)
+  return {
+    senders: opened,
+    async close() {
+      stopping.abort()
+      await closeAll(opened)
+      await checking
+      await health.stop()
+    },
+  }
+}
+
+const closeAll = async (senders: Senders): Promise<void> => {
+  await Promise.all(Object.values(senders).map(sender => sender.close()))
+}
+
+/** The composition root: with `open-providers`, the one place that names concrete stores and providers. */
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
-  const { clock, random, logger, senders, counters = noCounters, receiptReaders = [] } = edge
+  const { clock, random, logger, counters = noCounters } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
   const store = await openSqliteStore(config.databasePath)
+  const { senders, close: closeSenders } = await openSenders(config, store, edge)
   const outbox = createOutbox({ store, clock, random, keys, senders, counters, log: logger })
   const services = createServices({
     store,
@@ -101,13 +138,13 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     wechat: await openWeChatAccount(config, store, keys, edge),
     webAuthorisation: await openWeChatWebAuthorisation(config, edge),
     counters,
-    receiptReaders,
+    receiptReaders: edge.receiptReaders ?? (await openReceiptReaders(config)),
   })
   return {
     services,
     async close() {
       await outbox.stop()
-      await Promise.all(Object.values(senders).map(sender => sender.close()))
+      await closeSenders()
       await store.close()
     },
   }

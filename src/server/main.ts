@@ -28,7 +28,7 @@ const stopped = (signal: AbortSignal): Promise<void> =>
 
 async function edgeOf(context: SystemContext, level: string): Promise<Edge> {
   const { clock, random } = context
-  return { clock, random, version, logger: await createLogger(level), senders: {} }
+  return { clock, random, version, logger: await createLogger(level) }
 }
 
 /** A server without one of its methods is better than none: people are offered those that work. */
@@ -80,7 +80,8 @@ async function bootstrap(
   context: SystemContext,
 ): Promise<void> {
   const config = await readConfig(options, context.env)
-  const opened = await openServices(config, await edgeOf(context, 'warn'))
+  // Messages are left to those that serve.
+  const opened = await openServices(config, { ...(await edgeOf(context, 'warn')), senders: {} })
   try {
     const link = await opened.services.accounts.bootstrap(username)
     const url = `${config.policy.origins[0]}/enrol#${link.link_secret}`

@@ -10,8 +10,9 @@ import type {
   TwilioConfig,
   WeChatConfig,
 } from './config/config.ts'
-import { DeliveryError } from './domain/ports/delivery-error.ts'
+import { singleProvider } from './domain/delivery/providers.ts'
 import type { MessageProvider, MessageSender, ProviderHealth } from './domain/ports/messages.ts'
+import type { ReceiptReader } from './domain/ports/receipts.ts'
 
 /** What providers run on beside their configuration. */
 export interface ProviderEdge {
@@ -37,7 +38,7 @@ export interface ProviderOpeners {
   readonly routeSms: (options: {
     readonly config: Pick<SmsConfig, 'routes'>
     readonly providers: Readonly<Partial<Record<SmsProviderName, MessageProvider>>>
-    readonly health: ProviderHealth
+    readonly health: Pick<ProviderHealth, 'isOff'>
   }) => MessageSender | Promise<MessageSender>
 }
 
@@ -45,22 +46,28 @@ export interface ProviderOpeners {
 export interface OpenedProviders {
   readonly providers: readonly MessageProvider[]
   readonly wechat: Checkable | undefined
-  /** Who delivers what, with what is known of the providers' state. */
+  /** Who delivers what, leaving out the providers that `health` knows to be off. */
   senders(health: ProviderHealth): Promise<Partial<Record<'phone' | 'email', MessageSender>>>
   close(): Promise<void>
 }
 
-/** Opens what `config` has. Nothing is sent, and nobody is called, before it is asked for. */
+/**
+ * Opens what `config` has. Nothing is sent, and nobody is called, before it is asked for.
+ * @param observe wraps each provider, so that what it does is told to `ProviderHealth`
+ */
 export async function openProviders(
   { email, sms, wechat }: Pick<Config, 'email' | 'sms' | 'wechat'>,
   edge: ProviderEdge,
   openers: Partial<ProviderOpeners> = concreteProviders,
+  observe: (provider: MessageProvider) => MessageProvider = provider => provider,
 ): Promise<OpenedProviders> {
-  const mail = email && (await openers.smtp?.(email, edge))
+  const opened = async <Section>(opener: Opener<Section, MessageProvider> | undefined, section: Section | undefined) =>
+    opener && section && observe(await opener(section, edge))
+  const mail = await opened(openers.smtp, email)
   const texts = {
-    ...given('aliyun', sms?.aliyun && (await openers.aliyun?.(sms.aliyun, edge))),
-    ...given('tencent', sms?.tencent && (await openers.tencent?.(sms.tencent, edge))),
-    ...given('twilio', sms?.twilio && (await openers.twilio?.(sms.twilio, edge))),
+    ...given('aliyun', await opened(openers.aliyun, sms?.aliyun)),
+    ...given('tencent', await opened(openers.tencent, sms?.tencent)),
+    ...given('twilio', await opened(openers.twilio, sms?.twilio)),
   }
   const providers = [...(mail ? [mail] : []), ...Object.values(texts)]
   return {
@@ -68,7 +75,7 @@ export async function openProviders(
     wechat: wechat && (await openers.wechat?.(wechat, edge)),
     async senders(health) {
       const phone = sms && (await openers.routeSms?.({ config: sms, providers: texts, health }))
-      return { ...given('phone', phone), ...given('email', mail && senderOf(mail, health)) }
+      return { ...given('phone', phone), ...given('email', mail && singleProvider(mail, health)) }
     },
     async close() {
       for (const provider of providers) await provider.close()
@@ -79,28 +86,32 @@ export async function openProviders(
 const given = <Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> =>
   value === undefined ? {} : ({ [name]: value } as Record<Name, Value>)
 
-/** A channel with one provider, which delivers everywhere. */
-function senderOf(provider: MessageProvider, health: ProviderHealth): MessageSender {
-  return {
-    reach: () => (health.isOff(provider.name) ? 'off' : 'available'),
-    async send(message, signal) {
-      try {
-        const sent = await provider.send(message, signal)
-        health.worked(provider.name)
-        return sent
-      } catch (error) {
-        if (error instanceof DeliveryError) health.failed(error)
-        throw error
-      }
-    },
-    close: () => provider.close(),
-  }
-}
-
 /** The second and last place, beside app.ts, that names concrete providers. */
-export const concreteProviders: Partial<ProviderOpeners> = {
+export const concreteProviders: ProviderOpeners = {
+  smtp: async (section, edge) => (await import('./providers/smtp/open-smtp.ts')).openSmtp(section, edge),
+  aliyun: async (section, edge) => (await import('./providers/sms/aliyun/aliyun.ts')).openAliyun(section, edge),
+  tencent: async (section, edge) => (await import('./providers/sms/tencent/tencent.ts')).openTencent(section, edge),
+  twilio: async (section, edge) => (await import('./providers/sms/twilio/twilio.ts')).openTwilio(section, edge),
+  routeSms: async options => (await import('./providers/sms/router.ts')).routeSms(options),
   wechat: async (section, { clock }) => {
     const { checkCredentials } = await import('./providers/wechat/check-credentials.ts')
     return { check: () => checkCredentials(section, clock) }
   },
+}
+
+/** Reads the receipts of those providers that push them to us. */
+export async function openReceiptReaders({ sms }: Pick<Config, 'sms'>): Promise<ReceiptReader[]> {
+  const { aliyun, tencent, twilio, receiptSecret } = sms ?? {}
+  const readers: ReceiptReader[] = []
+  if (aliyun && receiptSecret !== undefined) {
+    readers.push((await import('./providers/sms/aliyun/receipt.ts')).aliyunReceipts(receiptSecret))
+  }
+  if (tencent && receiptSecret !== undefined) {
+    readers.push((await import('./providers/sms/tencent/receipt.ts')).tencentReceipts(receiptSecret))
+  }
+  if (twilio?.statusCallback !== undefined) {
+    const { authToken, statusCallback } = twilio
+    readers.push((await import('./providers/sms/twilio/receipt.ts')).twilioReceiptReader({ authToken, statusCallback }))
+  }
+  return readers
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemRandom } from '../../../src/lib/random.ts'
-import { aliyunReceipts } from '../../../src/server/domain/receipts/aliyun.ts'
+import { aliyunReceipts } from '../../../src/server/providers/sms/aliyun/receipt.ts'
 import { aliyunAuthorization, canonicalQuery } from '../../../src/server/providers/sms/aliyun/signature.ts'
 import { signatureError } from '../../../src/simulators/sms/aliyun/signature.ts'
 import { type AliyunSimulator, startAliyunSimulator } from '../../../src/simulators/sms/aliyun/simulator.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemRandom } from '../../../src/lib/random.ts'
-import { tencentReceipts } from '../../../src/server/domain/receipts/tencent.ts'
+import { tencentReceipts } from '../../../src/server/providers/sms/tencent/receipt.ts'
 import { tencentAuthorization } from '../../../src/server/providers/sms/tencent/signature.ts'
 import { signatureError } from '../../../src/simulators/sms/tencent/signature.ts'
 import { startTencentSimulator, type TencentSimulator } from '../../../src/simulators/sms/tencent/simulator.ts'

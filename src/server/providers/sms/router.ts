@@ -1,13 +1,7 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js/mobile'
 import type { SmsConfig, SmsProviderName, SmsRoute } from '../../config/config.ts'
 import { DeliveryError } from '../../domain/ports/delivery-error.ts'
-import type {
-  MessageProvider,
-  MessageSender,
-  OutgoingMessage,
-  ProviderHealth,
-  SentMessage,
-} from '../../domain/ports/messages.ts'
+import type { MessageProvider, MessageSender, ProviderHealth } from '../../domain/ports/messages.ts'
 
 /** The country calling code of a number in E.164, `+86`: of all that share one (`+1`, `+7`) it is the same. */
 function callingCodeOf(to: string): string | undefined {
@@ -25,9 +19,9 @@ export function routeSms({
   health,
 }: {
   readonly config: Pick<SmsConfig, 'routes'>
-  /** Those that are set up. */
+  /** Those that are set up; each reports to `health` by itself. */
   readonly providers: Readonly<Partial<Record<SmsProviderName, MessageProvider>>>
-  readonly health: ProviderHealth
+  readonly health: Pick<ProviderHealth, 'isOff'>
 }): MessageSender {
   const usable = (route: SmsRoute): MessageProvider[] =>
     route.providers.flatMap(name => {
@@ -39,21 +33,6 @@ export function routeSms({
     const code = callingCodeOf(to)
     if (code === undefined) return undefined
     return routes.find(({ countries }) => countries === undefined || countries.includes(code))
-  }
-
-  async function attempt(
-    provider: MessageProvider,
-    message: OutgoingMessage,
-    signal: AbortSignal,
-  ): Promise<SentMessage> {
-    try {
-      const sent = await provider.send(message, signal)
-      health.worked(provider.name)
-      return sent
-    } catch (error) {
-      if (error instanceof DeliveryError) health.failed(error)
-      throw error
-    }
   }
 
   return {
@@ -72,7 +51,7 @@ export function routeSms({
       let failure = new DeliveryError('unreachable', first, 'no provider of this route is in use now')
       for (const provider of usable(route)) {
         try {
-          return await attempt(provider, message, signal)
+          return await provider.send(message, signal)
         } catch (error) {
           if (!(error instanceof DeliveryError) || error.failure !== 'unreachable') throw error
           failure = error

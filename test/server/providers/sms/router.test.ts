@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SmsRoute } from '../../../../src/server/config/config.ts'
+import { withHealth } from '../../../../src/server/domain/delivery/providers.ts'
 import { DeliveryError } from '../../../../src/server/domain/ports/delivery-error.ts'
 import { routeSms } from '../../../../src/server/providers/sms/router.ts'
 import { messageTo, type Outcome, scriptedHealth, scriptedProvider } from './scripted-providers.ts'
@@ -27,8 +28,9 @@ function world({
   missing?: string[]
 } = {}) {
   const all = names.map(name => scriptedProvider(name, outcomes[name]))
-  const providers = Object.fromEntries(all.filter(({ name }) => !missing.includes(name)).map(one => [one.name, one]))
   const health = scriptedHealth(off)
+  const present = all.filter(({ name }) => !missing.includes(name))
+  const providers = Object.fromEntries(present.map(one => [one.name, withHealth(one, health)]))
   const sender = routeSms({ config: { routes }, providers, health })
   const asked = () => all.filter(({ given }) => given.length > 0).map(({ name }) => name)
   const send = (to: string, signal = never) =>

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ReceiptRefused } from '../../../../src/server/domain/ports/receipt-refused.ts'
 import type { ReceiptReader, ReceiptRequest } from '../../../../src/server/domain/ports/receipts.ts'
-import { aliyunReceipts } from '../../../../src/server/domain/receipts/aliyun.ts'
-import { tencentReceipts } from '../../../../src/server/domain/receipts/tencent.ts'
+import { aliyunReceipts } from '../../../../src/server/providers/sms/aliyun/receipt.ts'
+import { tencentReceipts } from '../../../../src/server/providers/sms/tencent/receipt.ts'
 
 const secret = 'c2VjcmV0LXRoYXQtbm8tb25lLXNlZXM'
 

@@ -1,5 +1,5 @@
-import type { Receipt, ReceiptReader } from '../ports/receipts.ts'
-import { isProviderMessageId, pushedList, readEntries } from './pushed-list.ts'
+import type { Receipt, ReceiptReader } from '../../../domain/ports/receipts.ts'
+import { isProviderMessageId, pushedList, readEntries } from '../pushed-list.ts'
 
 /**
  * Aliyun's delivery reports: Short Message Service, "SmsReport" (HTTP 批量推送模式). Whatever is not answered with HTTP

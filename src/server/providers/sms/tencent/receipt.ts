@@ -1,5 +1,5 @@
-import type { Receipt, ReceiptReader } from '../ports/receipts.ts'
-import { isProviderMessageId, pushedList, readEntries } from './pushed-list.ts'
+import type { Receipt, ReceiptReader } from '../../../domain/ports/receipts.ts'
+import { isProviderMessageId, pushedList, readEntries } from '../pushed-list.ts'
 
 const meanings = new Map<unknown, Receipt['receipt']>([
   ['SUCCESS', 'delivered'],

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { equalBytes } from '../../../lib/bytes.ts'
-import { ReceiptRefused } from '../ports/receipt-refused.ts'
-import type { ReceiptRequest } from '../ports/receipts.ts'
+import { ReceiptRefused } from '../../domain/ports/receipt-refused.ts'
+import type { ReceiptRequest } from '../../domain/ports/receipts.ts'
 
 /** Bytes of a push; one receipt has about 300, and they come in lists. */
 const maximumLength = 256 * 1024
