@@ -46,6 +46,9 @@ const onlyIn = {
   'better-sqlite3': '^src/server/store/',
   argon2: '^src/server/domain/passwords/',
   '@zxcvbn-ts/language-common': '^src/server/domain/passwords/',
+  nodemailer: '^src/server/providers/smtp/',
+  yaml: '^src/server/config/',
+  'prom-client': '^src/server/metrics/',
   fastify: '^src/server/',
   '@fastify': '^src/server/',
 
@@ -91,6 +94,15 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/server/domain/' },
       to: { path: '^src/server/(store|providers|routes)/', pathNot: ['^src/server/store/schema\\.ts$'] },
+    },
+    {
+      name: 'only-the-composition-names-stores-and-providers',
+      severity: 'error',
+      from: {
+        path: '^src/server/',
+        pathNot: ['^src/server/(app|open-providers)\\.ts$', '^src/server/(store|providers|ephemeral)/'],
+      },
+      to: { path: '^src/server/(store|providers)/', pathNot: ['^src/server/store/schema\\.ts$'] },
     },
     {
       name: 'store-and-providers-know-no-routes',

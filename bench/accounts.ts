@@ -5,7 +5,7 @@ import { encodeCbor } from '../src/lib/cbor.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { systemRandom } from '../src/lib/random.ts'
 import { openServices } from '../src/server/app.ts'
-import { loadConfig } from '../src/server/config.ts'
+import { loadConfig } from '../src/server/config/load-config.ts'
 import { newId } from '../src/server/domain/secret-keys.ts'
 import { openSession } from '../src/server/domain/sessions.ts'
 

@@ -5,6 +5,7 @@ import { clientCeremonies } from './figures/ceremonies.ts'
 import { phoneChanges } from './figures/changes.ts'
 import { hostileBodyTime } from './figures/hostile-bodies.ts'
 import { keyStepUps } from './figures/key-step-ups.ts'
+import { messageDelivery } from './figures/messages.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
 import { serverStart, statusTime, versionTime } from './figures/programs.ts'
 import { overviewReads } from './figures/reads.ts'
@@ -21,6 +22,7 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   overview_reads: overviewReads,
   phone_changes: phoneChanges,
   key_step_ups: keyStepUps,
+  message_delivery: messageDelivery,
   server_start: serverStart,
   reads_during_logins: readsDuringLogins,
 }

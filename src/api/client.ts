@@ -12,6 +12,8 @@ export type CallArguments<O extends Operation> = Given<{
   readonly proof?: string
   /** Send it although the run was aborted, within two seconds: to put away what was begun. */
   readonly afterAbort?: boolean
+  /** Gives the call up when it aborts, whose reason is thrown then. */
+  readonly signal?: AbortSignal
 }
 
 /** The typed client of hufud. */

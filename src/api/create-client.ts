@@ -82,7 +82,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         },
         body: call.body === undefined ? undefined : JSON.stringify(call.body),
       },
-      call.afterAbort,
+      call,
     )
     try {
       return readAnswer(operation, answer)

@@ -126,14 +126,20 @@ function dispatch(
   })
 }
 
+export interface ExchangeOptions {
+  readonly afterAbort?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface Connection {
   /**
    * Sends one request; redirects are not followed.
-   * @param afterAbort send it although the connection's signal was aborted, for two seconds at most
+   * @param options `afterAbort`: send it although the connection's signal was aborted, for two seconds at most;
+   * `signal`: give it up when this aborts
    * @throws {ApiError} `server_unreachable`, `server_timeout`, `server_not_hufud`, `answer_malformed`; or the reason
-   * with which the connection's signal was aborted.
+   * with which the connection's signal, or its own, was aborted.
    */
-  exchange(request: HttpRequest, afterAbort?: boolean): Promise<HttpAnswer>
+  exchange(request: HttpRequest, options?: ExchangeOptions): Promise<HttpAnswer>
   close(): Promise<void>
 }
 
@@ -167,8 +173,9 @@ export function openConnection(
     }
   }
   return {
-    async exchange(request, afterAbort = false) {
-      const abort = afterAbort ? undefined : signal
+    async exchange(request, { afterAbort = false, signal: own } = {}) {
+      const aborts = [afterAbort ? undefined : signal, own].filter(each => each !== undefined)
+      const abort = aborts.length > 1 ? AbortSignal.any(aborts) : aborts[0]
       abort?.throwIfAborted()
       opened ??= open()
       const sender = await opened

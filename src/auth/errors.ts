@@ -1,3 +1,5 @@
+import type { MessageFailure } from '../contract/messages.ts'
+
 /** The person broke off: Ctrl-C, a closed terminal, SIGTERM. Nothing is changed. */
 export class CancelledError extends Error {
   override readonly name = 'CancelledError'
@@ -21,6 +23,21 @@ export class InputRequiredError extends Error {
     super(`missing: ${missing}; it is supplied by ${options.join(', ')}`)
     this.missing = missing
     this.options = options
+  }
+}
+
+/** The message that carries a code could not be delivered: it is of no use to wait for it. */
+export class MessageFailedError extends Error {
+  override readonly name = 'MessageFailedError'
+  readonly code = 'message_failed'
+  readonly channel: 'email' | 'phone'
+  /** Why; null where the server does not tell. */
+  readonly failure: MessageFailure | null
+
+  constructor(channel: 'email' | 'phone', failure: MessageFailure | null) {
+    super(`the message by ${channel} failed: ${failure ?? 'not told why'}`)
+    this.channel = channel
+    this.failure = failure
   }
 }
 

@@ -3,8 +3,9 @@ import type { CodeSent, MethodChoice, StepUpOperation, VerificationMethod } from
 /** What a code is for, and where it went: told to the person, and to `--code-command` as `HUFU_CODE_*`. */
 export interface CodeRequest {
   readonly purpose: 'login' | 'step_up' | 'bind'
-  readonly channel: 'email' | 'phone' | 'totp'
-  /** Masked where the server masks it; empty for TOTP. */
+  /** `wechat`: shown in WeChat to whoever scanned. */
+  readonly channel: 'email' | 'phone' | 'totp' | 'wechat'
+  /** Masked where the server masks it; empty for TOTP and WeChat. */
   readonly destination: string
 }
 
@@ -39,8 +40,11 @@ export interface Interaction {
     why: 'login' | 'second_factor' | StepUpOperation,
   ): Promise<VerificationMethod>
   password(): Promise<string>
-  /** A code of six digits. `resend` is offered to the person by a prompt, from `sent.resend_at` on. */
-  code(request: CodeRequest, sent?: CodeSent, resend?: () => Promise<CodeSent>): Promise<string>
+  /**
+   * A code of six digits. `resend` is offered to the person by a prompt, from `sent.resend_at` on. A prompt is taken
+   * away, and a command ended, when `stop` aborts, whose reason is thrown then.
+   */
+  code(request: CodeRequest, sent?: CodeSent, resend?: () => Promise<CodeSent>, stop?: AbortSignal): Promise<string>
   recoveryCode(): Promise<string>
   /** Where `pin` would have the PIN of a security key from. */
   pinSource(): Promise<'script' | 'person' | 'nowhere'>

@@ -1,13 +1,10 @@
-import type { ApiClient } from '../api/client.ts'
 import { isApiError } from '../api/errors.ts'
 import { isOfSchema } from '../contract/check.ts'
 import type { StepUpOperation } from '../contract/schemas.ts'
 import { beginVerification, Challenge, createChallenge, finishVerification } from '../contract/step-up.ts'
 import { type VerificationTools, verify } from './verification.ts'
 
-export interface StepUpTools extends VerificationTools {
-  readonly api: ApiClient
-}
+export type StepUpTools = VerificationTools
 
 /** The fresh challenge that hufud puts into the refusal of an operation that came without a valid proof (RFC 9470). */
 function freshChallenge(error: unknown, operation: StepUpOperation): Challenge | undefined {

@@ -1,7 +1,9 @@
+import type { ApiClient } from '../api/client.ts'
 import { ApiError, isApiError } from '../api/errors.ts'
 import type { VerificationAnswer, VerificationBegun } from '../contract/logins.ts'
 import type { CodeSent, MethodChoice, StepUpOperation, VerificationMethod } from '../contract/schemas.ts'
-import { abortError } from './errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { abortError, MessageFailedError } from './errors.ts'
 import type { Interaction } from './interaction.ts'
 import { answerWithEmailCode, answerWithPhoneCode } from './methods/code.ts'
 import type { AnswerWith, BegunMethod } from './methods/method.ts'
@@ -50,25 +52,29 @@ export interface VerificationSteps<T> {
 }
 
 export interface VerificationTools {
+  readonly api: ApiClient
+  readonly clock: Clock
   readonly interaction: Interaction
   readonly webauthn: Pick<WebAuthnClient, 'get'>
 }
 
 /**
  * Has the person pick one of `methods` and answer by it, until an answer is accepted. A wrong answer is asked again,
- * by any method, where `Interaction.canRetry`; a method that turns out not to be available is not offered again.
+ * by any method, where `Interaction.canRetry`; a method that turns out not to be available is not offered again. So is
+ * a message that failed, where there is another method.
  * Being throttled ends it, and so does everything that no answer mends.
  * @returns what `finish` gives.
+ * @throws {MessageFailedError} when the message with a code failed, and nobody may be asked for another method.
  * @throws {ApiError} the last refusal, or `method_not_available` when no method is left.
  */
 export async function verify<T>(
   steps: VerificationSteps<T>,
   methods: readonly MethodChoice[],
   why: 'login' | 'second_factor' | StepUpOperation,
-  { interaction, webauthn }: VerificationTools,
+  { api, clock, interaction, webauthn }: VerificationTools,
 ): Promise<T> {
   const sent = new Map<'email' | 'phone', CodeSent>()
-  const verification = { purpose: steps.purpose, interaction, webauthn, sent, begin: steps.begin }
+  const verification = { purpose: steps.purpose, api, clock, interaction, webauthn, sent, begin: steps.begin }
   let remaining = methods
   if (remaining.length === 0) {
     throw new ApiError('method_not_available', { detail: 'This account has no verification method for this.' })
@@ -79,9 +85,13 @@ export async function verify<T>(
     try {
       return await steps.finish(await answerWith[method](verification))
     } catch (error) {
-      const wrong = isApiError(error, ...answerIsWrong) || isSecurityKeyRefusal(error)
+      const isLost = error instanceof MessageFailedError
+      const wrong = isApiError(error, ...answerIsWrong) || isSecurityKeyRefusal(error) || isLost
       if (!wrong || !interaction.canRetry || interaction.signal.aborted) throw error
-      if (isApiError(error, ...codeIsGone) && (method === 'email' || method === 'phone')) sent.delete(method)
+      // Where there is no other method, the next message would fail as this one did.
+      if (isLost && remaining.length === 1) throw error
+      const isGone = isLost || isApiError(error, ...codeIsGone)
+      if (isGone && (method === 'email' || method === 'phone')) sent.delete(method)
       if (isApiError(error, 'method_not_available')) remaining = remaining.filter(choice => choice.method !== method)
       if (remaining.length === 0) throw error
       interaction.refused(error, remaining)

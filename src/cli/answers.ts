@@ -104,11 +104,12 @@ export function scriptedAnswers(options: AnswerOptions): Answers {
     newPassword: fileOr(options.newPasswordFile, env.HUFU_NEW_PASSWORD),
     pin: fileOr(options.pinFile, env.HUFU_PIN),
     newPin: fileOr(options.newPinFile, env.HUFU_NEW_PIN),
-    async code(request) {
+    async code(request, stop) {
       const code = await nextCode()
       if (code !== undefined || options.codeCommand === undefined) return code
       const { runCodeCommand } = await import('./code-command.ts')
-      return runCodeCommand(options.codeCommand, request, options)
+      const signal = stop ? AbortSignal.any([options.signal, stop]) : options.signal
+      return runCodeCommand(options.codeCommand, request, { env: options.env, signal })
     },
     recoveryCode: nextCode,
   }

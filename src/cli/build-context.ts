@@ -110,7 +110,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
   const stepUp: Pick<StepUp, 'run'> = {
     async run(operation, value, call) {
       const { StepUp: Ceremony } = await import('../auth/step-up.ts')
-      return new Ceremony({ api, interaction, webauthn }).run(operation, value, call)
+      return new Ceremony({ api, clock, interaction, webauthn }).run(operation, value, call)
     },
   }
   return {

@@ -29,6 +29,14 @@ export interface Cell {
   readonly style?: Style
 }
 
+/** A QR code as it was shown. */
+export interface DrawnQr {
+  /** Lines that it took; 0 where its place can't be taken by another. */
+  readonly rows: number
+  /** Columns of the screen at that time. */
+  readonly columns: number
+}
+
 /** The only way to the screen. People's words go to stdout, with `--json` to stderr; JSON events only to stdout. */
 export interface Terminal {
   /** Whether prompts may be shown. */
@@ -56,7 +64,11 @@ export interface Terminal {
   /** The last line with `--json`: `{"event":"result","ok":true,…}`. Nothing without. */
   result(members: Readonly<Record<string, unknown>>): void
   select<T>(question: string, choices: readonly Choice<T>[], preselected?: T): Promise<T>
-  text(question: string, options?: { validate?: (text: string) => true | string; preset?: string }): Promise<string>
+  /** A prompt for a line. Taken away when `stop` aborts; then its reason is thrown. */
+  text(
+    question: string,
+    options?: { validate?: (text: string) => true | string; preset?: string; stop?: AbortSignal },
+  ): Promise<string>
   /** A prompt for a secret. Taken away when `stop` aborts; then its reason is thrown. */
   secret(question: string, stop?: AbortSignal): Promise<string>
   confirm(question: string, preselected: boolean): Promise<boolean>
@@ -64,8 +76,9 @@ export interface Terminal {
   /**
    * Shows a QR code that scans on dark and light terminals, with `beside` as text. Where the screen is too small or
    * not UTF-8, says so and shows the text alone.
+   * @param over an earlier one under which nothing stands any more: its place is taken, where that can be done
    */
-  qr(payload: string, beside: readonly string[]): Promise<void>
+  qr(payload: string, beside: readonly string[], over?: DrawnQr): Promise<DrawnQr>
 }
 
 /** Values that a person types or a script supplies beside the verification of `Interaction`. */
@@ -97,7 +110,8 @@ export interface Answers {
   username(): Promise<string | undefined>
   password(): Promise<string | undefined>
   newPassword(): Promise<string | undefined>
-  code(request: CodeRequest): Promise<string | undefined>
+  /** A command that is to print it is ended when `stop` aborts, whose reason is thrown then. */
+  code(request: CodeRequest, stop?: AbortSignal): Promise<string | undefined>
   recoveryCode(): Promise<string | undefined>
   pin(): Promise<string | undefined>
   newPin(): Promise<string | undefined>

@@ -1,5 +1,6 @@
 import type { UnreachableReason } from '../api/errors.ts'
 import { udevCommands } from '../commands/key/udev.ts'
+import type { MessageFailure } from '../contract/messages.ts'
 import { isoTime } from '../lib/clock.ts'
 import { printable } from '../lib/printable.ts'
 import type { Terminal } from './context.ts'
@@ -15,6 +16,16 @@ const unreachableReasons = [
   'tls_certificate_other_host',
   'tls_certificate_untrusted',
 ] as const satisfies readonly UnreachableReason[]
+
+const messageFailures = [
+  'unreachable',
+  'uncertain',
+  'throttled',
+  'refused',
+  'misconfigured',
+  'expired',
+  'lapsed',
+] as const satisfies readonly MessageFailure[]
 
 const missingInputs = [
   'username',
@@ -32,6 +43,12 @@ const missingInputs = [
   'new_pin',
   'confirmation',
 ] as const
+
+/** These codes are of any item; a WeChat account is not unbound where a number is. */
+const wechatWords = {
+  already_bound: { message: 'scan.already_bound', next: 'scan.already_bound_next' },
+  bound_elsewhere: { message: 'scan.bound_elsewhere', next: 'scan.bound_elsewhere_next' },
+} as const
 
 /** What is said where an error does not know it by itself. */
 export interface ErrorSurroundings {
@@ -53,6 +70,13 @@ interface ExplainedError {
 
 const member = (error: unknown, name: string): unknown =>
   typeof error === 'object' && error !== null && name in error ? (error as Record<string, unknown>)[name] : undefined
+
+/** Why a message failed; nothing for other errors. */
+function failureWords(error: unknown, { t }: Terminal): string {
+  if (codeOf(error) !== 'message_failed') return ''
+  const failure = member(error, 'failure')
+  return t(`message_failure.${messageFailures.find(each => each === failure) ?? 'other'}`)
+}
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
@@ -99,7 +123,7 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     time: isoTime(now),
     when: whenOf(typeof seconds === 'number' ? seconds : undefined, terminal),
     detail: unreachableWords(error, terminal) || textOf(member(error, 'detail')) || textOf(member(error, 'message')),
-    reason: textOf(member(error, 'message')),
+    reason: failureWords(error, terminal) || textOf(member(error, 'message')),
     device: textOf(member(details, 'device')),
     ...triesLeft(details),
     rpId: textOf(member(error, 'rpId')),
@@ -131,6 +155,11 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
   const isElsewhere = code === 'key_no_permission' && rule === ''
   const next = isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
+  const isWeChat = (code === 'already_bound' || code === 'bound_elsewhere') && member(error, 'about') === 'wechat'
+  if (isWeChat) {
+    const { message, next } = wechatWords[code]
+    return { code, exit, message: t(message), next: t(next), commands, retryAfterSeconds }
+  }
   return { code, exit, message: said || t(`error.${code}`, values), next, commands, retryAfterSeconds }
 }
 

@@ -33,6 +33,8 @@ export const exitCodes = {
   timed_out: timedOut,
   scan_timeout: timedOut,
   scan_refused: refused,
+  scan_declined: refused,
+  scan_snapshot_user: refused,
   key_unknown: usage,
   key_pin_unsupported: refused,
   key_pin_exists: refused,
@@ -82,6 +84,7 @@ export const exitCodes = {
   password_too_common: refused,
   password_unchanged: refused,
   phone_number_invalid: usage,
+  phone_country_unserved: refused,
   email_address_invalid: usage,
   username_invalid: usage,
   username_taken: refused,
@@ -151,6 +154,9 @@ export const exitCodes = {
   webauthn_credential_unknown: verificationFailed,
   webauthn_credential_in_use: refused,
   rp_id_refused: refused,
+
+  // what became of a message (src/auth/errors.ts)
+  message_failed: server,
   // security keys (src/hid/errors.ts)
   key_not_found: timedOut,
   key_device_invalid: usage,

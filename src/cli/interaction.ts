@@ -12,6 +12,12 @@ const isSixDigits = (text: string): boolean => /^\d{6}$/.test(text)
 
 const pinOptions = ['--pin-file', 'HUFU_PIN']
 const fewTries = 3
+const codeQuestions = {
+  email: 'ask.code',
+  phone: 'ask.code',
+  totp: 'ask.totp_code',
+  wechat: 'ask.wechat_code',
+} as const satisfies Record<CodeRequest['channel'], string>
 const codeOptions = ['--code-file', 'HUFU_CODE', '--code-command']
 
 export interface InteractionOptions {
@@ -78,13 +84,14 @@ export function createInteraction(options: InteractionOptions): Interaction {
     request: CodeRequest,
     first: CodeSent | undefined,
     resend: (() => Promise<CodeSent>) | undefined,
+    stop: AbortSignal | undefined,
   ): Promise<string> {
     let sent = first
     const validate = (text: string) => isSixDigits(text) || (resend && /^r$/i.test(text)) || t('check.six_digits')
     for (;;) {
-      const question = request.channel === 'totp' ? t('ask.totp_code') : t('ask.code')
-      const typed = await terminal.text(question, {
+      const typed = await terminal.text(t(codeQuestions[request.channel]), {
         validate: text => (validate(text) === true ? true : String(validate(text))),
+        ...(stop ? { stop } : {}),
       })
       if (!/^r$/i.test(typed) || !resend) return typed
       if (sent && !tellWhenResendable(sent)) continue
@@ -126,10 +133,10 @@ export function createInteraction(options: InteractionOptions): Interaction {
       prompted = false
       return (await answers.password()) ?? ask(() => terminal.secret(t('ask.password')), 'password', passwordOptions)
     },
-    async code(request, sent, resend) {
+    async code(request, sent, resend, stop) {
       prompted = false
-      const supplied = await answers.code(request)
-      if (supplied === undefined) return ask(() => typeCode(request, sent, resend), 'code', codeOptions)
+      const supplied = await answers.code(request, stop)
+      if (supplied === undefined) return ask(() => typeCode(request, sent, resend, stop), 'code', codeOptions)
       if (isSixDigits(supplied)) return supplied
       throw new CommandError('input_malformed', {
         source: codeOptions.join(t('list.or')),

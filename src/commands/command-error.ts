@@ -14,6 +14,8 @@ export const commandErrorCodes = [
   'timed_out',
   'scan_timeout',
   'scan_refused',
+  'scan_declined',
+  'scan_snapshot_user',
   'key_unknown',
   'key_pin_unsupported',
   'key_pin_exists',

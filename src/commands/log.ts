@@ -25,6 +25,8 @@ const actions = [
   'recovery_code.used',
   'logout',
   'sessions.revoke',
+  'phone.revert',
+  'email.revert',
   ...bindableItems.flatMap(item => [`${item}.bind`, `${item}.unbind`] as const),
 ] as const
 

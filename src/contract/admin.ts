@@ -3,7 +3,7 @@ import { defineOperation } from './operation.ts'
 import { Secret, Time, Username } from './schemas.ts'
 
 /** What a service credential may be made for. */
-export const serviceScopes = ['accounts'] as const
+export const serviceScopes = ['accounts', 'messages'] as const
 export type ServiceScope = (typeof serviceScopes)[number]
 
 export const createAccount = defineOperation({

@@ -24,7 +24,7 @@ export const beginPhoneBinding = defineOperation({
   body: Type.Object({ phone_number: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
-  problems: ['phone_number_invalid', 'already_bound', 'throttled'],
+  problems: ['phone_number_invalid', 'phone_country_unserved', 'already_bound', 'method_not_available', 'throttled'],
 })
 
 export const beginEmailBinding = defineOperation({
@@ -37,7 +37,7 @@ export const beginEmailBinding = defineOperation({
   body: Type.Object({ email_address: Type.String({ minLength: 1, maxLength: 320 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
-  problems: ['email_address_invalid', 'already_bound', 'throttled'],
+  problems: ['email_address_invalid', 'already_bound', 'method_not_available', 'throttled'],
 })
 
 export const resendBindingCode = defineOperation({
@@ -50,7 +50,7 @@ export const resendBindingCode = defineOperation({
   params: BindingParams,
   status: 200,
   answer: PendingCode,
-  problems: ['binding_expired', 'throttled'],
+  problems: ['binding_expired', 'phone_country_unserved', 'method_not_available', 'throttled'],
 })
 
 export const cancelBinding = defineOperation({
@@ -121,7 +121,13 @@ export const beginWeChatBinding = defineOperation({
   access: 'session',
   stepUp: 'wechat.bind',
   status: 201,
-  answer: Type.Object({ binding_id: Id, expires_at: Time, qr: WeChatQr }),
+  answer: Type.Object({
+    binding_id: Id,
+    expires_at: Time,
+    qr: WeChatQr,
+    /** `code`: whoever scans is shown a code, which finishes the binding as that of a phone number does. */
+    confirm: Type.Enum(['none', 'code']),
+  }),
   problems: ['wechat_unavailable', 'wechat_misconfigured', 'wechat_not_configured', 'throttled'],
 })
 
@@ -135,9 +141,13 @@ export const readWeChatBinding = defineOperation({
   params: BindingParams,
   status: 200,
   answer: Type.Object({
-    state: Type.Enum(['waiting', 'bound', 'expired', 'refused']),
-    /** Why it was refused. */
-    problem: Type.Union([Type.Enum(['already_bound', 'bound_elsewhere', 'proof_used']), Type.Null()]),
+    /** `scanned`: somebody has scanned it, and has yet to agree, or the code that they see is to be typed. */
+    state: Type.Enum(['waiting', 'scanned', 'bound', 'expired', 'refused']),
+    /** Why it was refused. `snapshot_user`: WeChat gave a stand-in for the person. */
+    problem: Type.Union([
+      Type.Enum(['already_bound', 'bound_elsewhere', 'proof_used', 'snapshot_user', 'declined']),
+      Type.Null(),
+    ]),
     value: Type.Union([Type.String(), Type.Null()]),
     replaced: Type.Boolean(),
     expires_at: Time,

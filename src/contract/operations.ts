@@ -3,6 +3,7 @@ import * as admin from './admin.ts'
 import * as bindings from './bindings.ts'
 import * as credentials from './credentials.ts'
 import * as logins from './logins.ts'
+import * as messages from './messages.ts'
 import type { Operation } from './operation.ts'
 import * as server from './server.ts'
 import * as sessions from './sessions.ts'
@@ -19,6 +20,7 @@ export const operations: readonly Operation[] = [
   stepUp,
   credentials,
   bindings,
+  messages,
   admin,
   server,
 ].flatMap(resource => Object.values(resource).filter(isOperation))

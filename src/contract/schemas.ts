@@ -62,5 +62,7 @@ export const CodeSent = Type.Object({
   expires_at: Time,
   /** When another may be asked for. */
   resend_at: Time,
+  /** By it `GET /v1/messages/:message_id` tells what became of the message. */
+  message_id: Id,
 })
 export type CodeSent = Type.Static<typeof CodeSent>

@@ -16,6 +16,9 @@ export const systemClock: Clock = {
 /** `2026-11-22T13:05:00.000Z` for a time in milliseconds since the Unix epoch. */
 export const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
+/** `Sun, 22 Nov 2026 13:05:00 +0000`, the `Date` of a mail (RFC 5322 section 3.3). */
+export const mailTime = (milliseconds: number): string => new Date(milliseconds).toUTCString().replace('GMT', '+0000')
+
 /** Milliseconds since the Unix epoch for an ISO 8601 time. */
 export const timeOf = (iso: string): number => Date.parse(iso)
 

@@ -1,16 +1,24 @@
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
+import { createProviderHealth } from './domain/delivery/provider-health.ts'
+import { checkProviders, withHealth } from './domain/delivery/providers.ts'
 import { createOutbox } from './domain/outbox.ts'
 import { createPasswordHashing } from './domain/passwords/password-hashing.ts'
-import type { MessageSender } from './domain/ports/messages.ts'
-import type { Store } from './domain/ports/store.ts'
+import { type Counters, noCounters } from './domain/ports/counters.ts'
+import type { MessageProvider, MessageSender } from './domain/ports/messages.ts'
+import type { ReceiptReader } from './domain/ports/receipts.ts'
+import type { Queries, Store } from './domain/ports/store.ts'
+import type { WebAuthorisation } from './domain/ports/web-authorisation.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
 import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
 import { createServices, type Services } from './domain/services.ts'
 import { testAttestation } from './domain/webauthn/index.ts'
 import { accessTokenStore } from './domain/wechat-access-token.ts'
+import type { Metrics } from './metrics/metrics.ts'
+import { concreteProviders, openProviders, openReceiptReaders } from './open-providers.ts'
 import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
 import { openSqliteStore } from './store/open-store.ts'
@@ -21,8 +29,15 @@ export interface Edge {
   readonly random: Random
   readonly logger: FastifyBaseLogger
   readonly version: string
-  readonly senders: Partial<Record<'phone' | 'email', MessageSender>>
+  /** Left out: those that the configuration has. */
+  readonly senders?: Senders
+  /** Left out: nothing is counted. */
+  readonly counters?: Counters
+  /** Left out: those of the configuration's providers. */
+  readonly receiptReaders?: readonly ReceiptReader[]
 }
+
+type Senders = Partial<Record<'phone' | 'email', MessageSender>>
 
 /** The services over an open database, without HTTP: what `hufud bootstrap` needs. */
 export interface OpenedServices {
@@ -42,12 +57,17 @@ async function openWeChatAccount(
   keys: SecretKeys,
   { clock, random }: Edge,
 ): Promise<WeChat | undefined> {
-  if (!wechat) return undefined
+  if (wechat?.mode !== 'qr') return undefined
   const { openWeChat } = await import('./providers/wechat/official-account.ts')
-  const { baseUrl, previousEncodingAesKey, ...rest } = wechat
+  const { appId, appSecret, token, encodingAesKey, baseUrl, previousEncodingAesKey } = wechat
   return openWeChat({
-    ...rest,
-    ...(baseUrl ? { baseUrl } : {}),
+    appId,
+    appSecret,
+    token,
+    encodingAesKey,
+    baseUrl,
+    confirmByCode: wechat.confirmByCode,
+    openPlatform: wechat.openPlatform,
     ...(previousEncodingAesKey ? { previousEncodingAesKey } : {}),
     accessTokens: accessTokenStore(store, keys, wechat.appId),
     clock,
@@ -55,20 +75,55 @@ async function openWeChatAccount(
   })
 }
 
-/** The composition root: the one place that names concrete stores and providers. */
+async function openWeChatWebAuthorisation({ wechat }: Config, { clock }: Edge): Promise<WebAuthorisation | undefined> {
+  if (wechat?.mode !== 'oauth') return undefined
+  if (wechat.confirmByCode) {
+    throw new ConfigError(
+      'wechat.confirm_by_code: there is no such confirmation in mode oauth yet. Turn one of them off.',
+    )
+  }
+  const { openWebAuthorisation } = await import('./providers/wechat/web-authorisation.ts')
+  const { appId, appSecret, baseUrl, authorizeUrl } = wechat
+  return openWebAuthorisation({ appId, appSecret, baseUrl, authorizeUrl, clock })
+}
+
+/** Who delivers messages: what the edge brings, or the configured providers, whose state is shared by all processes. */
+async function openSenders(
+  config: Config,
+  store: Store,
+  { clock, random, logger, counters, senders }: Edge,
+): Promise<{ senders: Senders; close(): Promise<void> }> {
+  if (senders) return { senders, close: () => closeAll(senders) }
+  const health = createProviderHealth({ store, clock, log: logger })
+  await health.refresh()
+  const observe = (provider: MessageProvider) => withHealth(provider, health, counters)
+  const { providers, senders: sendersOf } = await openProviders(config, { clock, random }, concreteProviders, observe)
+  const opened = await sendersOf(health)
+  const stopping = new AbortController()
+  // Nobody waits for it: what does not work is off as soon as its provider has said so.
+  const checking = checkProviders(providers, logger, stopping.signal)
+  return {
+    senders: opened,
+    async close() {
+      stopping.abort()
+      await closeAll(opened)
+      await checking
+      await health.stop()
+    },
+  }
+}
+
+const closeAll = async (senders: Senders): Promise<void> => {
+  await Promise.all(Object.values(senders).map(sender => sender.close()))
+}
+
+/** The composition root: with `open-providers`, the one place that names concrete stores and providers. */
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
-  const { clock, random, logger, senders } = edge
+  const { clock, random, logger, counters = noCounters } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
   const store = await openSqliteStore(config.databasePath)
-  const outbox = createOutbox({
-    store,
-    clock,
-    random,
-    keys,
-    senders,
-    onFailure: (messageId, error) =>
-      logger.warn({ messageId, error: error instanceof Error ? error.message : 'unknown' }, 'message not sent'),
-  })
+  const { senders, close: closeSenders } = await openSenders(config, store, edge)
+  const outbox = createOutbox({ store, clock, random, keys, senders, counters, log: logger })
   const services = createServices({
     store,
     clock,
@@ -81,11 +136,15 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     }),
     policy: config.policy,
     wechat: await openWeChatAccount(config, store, keys, edge),
+    webAuthorisation: await openWeChatWebAuthorisation(config, edge),
+    counters,
+    receiptReaders: edge.receiptReaders ?? (await openReceiptReaders(config)),
   })
   return {
     services,
     async close() {
       await outbox.stop()
+      await closeSenders()
       await store.close()
     },
   }
@@ -93,16 +152,44 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
 
 const cleaningInterval = 60_000
 const keepExpiredFor = 24 * 60 * 60_000
-const cleaningBatch = 500
+/** For the list of messages, and for receipts that come late. */
+const keepMessagesFor = 7 * 24 * 60 * 60_000
+const cleaningBatch = 100
+const cleaningPause = 20
 
-/** Removes expired rows, a bounded number at a time, until `signal` aborts. */
+/** Removes what has expired, a bounded number of rows at a time so that nobody waits for it, until `signal` aborts. */
 async function keepClean({ domain: { store, clock } }: Services, signal: AbortSignal, logger: FastifyBaseLogger) {
+  const removeAll = async (remove: (queries: Queries) => Promise<number>) => {
+    while (!signal.aborted && (await store.transaction(remove)) >= cleaningBatch)
+      await clock.sleep(cleaningPause, signal)
+  }
   while (!signal.aborted) {
     await clock.sleep(cleaningInterval, signal).catch(() => {})
-    if (signal.aborted) return
-    await store
-      .transaction(queries => queries.settings.removeExpired(clock.now() - keepExpiredFor, cleaningBatch))
-      .catch(error => logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'cleaning failed'))
+    const now = clock.now()
+    try {
+      await removeAll(queries => queries.settings.removeExpired(now - keepExpiredFor, cleaningBatch))
+      await removeAll(queries => queries.outbox.removeOld(now - keepMessagesFor, cleaningBatch))
+    } catch (error) {
+      if (signal.aborted) return
+      logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'cleaning failed')
+    }
+  }
+}
+
+/** Figures for operators: what makes them is loaded only where they are asked for. */
+async function openMetrics({ metrics: listen }: Config, { clock, logger }: Edge) {
+  if (!listen) return undefined
+  const [{ createMetrics }, { serveMetrics }] = await Promise.all([
+    import('./metrics/metrics.ts'),
+    import('./metrics/serve-metrics.ts'),
+  ])
+  const metrics = createMetrics({ clock })
+  return {
+    metrics,
+    serve: () =>
+      serveMetrics(metrics, listen, error =>
+        logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'figures not read'),
+      ),
   }
 }
 
@@ -110,12 +197,20 @@ async function keepClean({ domain: { store, clock } }: Services, signal: AbortSi
 export async function startServer(config: Config, edge: Edge): Promise<RunningServer> {
   // Before anybody waits for an answer: the first statements take longer than any request may.
   if (config.policy.webauthn.trustedRoots) await testAttestation()
-  const opened = await openServices(config, edge)
+  const figures = await openMetrics(config, edge)
+  const opened = await openServices(config, figures ? { ...edge, counters: figures.metrics } : edge)
   const { logger, version } = edge
   const { trustedProxies, host, port } = config
   const app = createHttpServer({ services: opened.services, version, logger, trustedProxies })
+  if (figures) countRequests(app, figures.metrics)
   try {
-    const address = await app.listen({ host, port })
+    figures?.metrics.watch(opened.services.domain.store.read)
+    const listener = await figures?.serve()
+    const address = await app.listen({ host, port }).catch(async error => {
+      await listener?.close()
+      throw error
+    })
+    if (listener) logger.info({ address: listener.address }, 'metrics')
     const stopping = new AbortController()
     const cleaning = keepClean(opened.services, stopping.signal, logger)
     return {
@@ -124,6 +219,7 @@ export async function startServer(config: Config, edge: Edge): Promise<RunningSe
       async close() {
         stopping.abort()
         await app.close()
+        await listener?.close()
         await cleaning
         await opened.close()
       },
@@ -132,4 +228,12 @@ export async function startServer(config: Config, edge: Edge): Promise<RunningSe
     await opened.close()
     throw error
   }
+}
+
+function countRequests(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request
+    metrics.answered({ method, route: routeOptions.url, status: reply.statusCode, milliseconds: reply.elapsedTime })
+    done()
+  })
 }

@@ -14,6 +14,10 @@ export interface SystemContext {
 
 export function systemContext(): SystemContext {
   const stop = new AbortController()
+  // Whoever read our output may go before its end, as `head` does.
+  process.stdout.on('error', error => {
+    if (!('code' in error) || error.code !== 'EPIPE') throw error
+  })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal))
   return {
     clock: systemClock,

@@ -2,7 +2,9 @@ import { Command, CommanderError, Option } from 'commander'
 import type { Logger } from 'pino'
 import { version } from '../lib/version.ts'
 import { type Edge, openServices, startServer } from './app.ts'
-import { ConfigError, loadConfig } from './config.ts'
+import type { CheckConfigOptions } from './check-config/check-config.ts'
+import { ConfigError } from './config/config-error.ts'
+import { type Config, readConfig } from './config/load-config.ts'
 import type { SystemContext } from './context.ts'
 
 export { systemContext } from './context.ts'
@@ -26,7 +28,13 @@ const stopped = (signal: AbortSignal): Promise<void> =>
 
 async function edgeOf(context: SystemContext, level: string): Promise<Edge> {
   const { clock, random } = context
-  return { clock, random, version, logger: await createLogger(level), senders: {} }
+  return { clock, random, version, logger: await createLogger(level) }
+}
+
+/** A server without one of its methods is better than none: people are offered those that work. */
+function sayWhatIsOff({ off, warnings }: Config, { logger }: Edge): void {
+  for (const { method, provider, reason } of off) logger.warn({ method, provider, reason }, 'configured, but off')
+  for (const reason of warnings) logger.warn({ reason }, 'configuration')
 }
 
 interface ServeOptions {
@@ -56,8 +64,10 @@ async function serve(options: ServeOptions, context: SystemContext): Promise<voi
   }
   // The origin that people and keys see has the port in it, so it must be known before the server is made.
   const port = options.port === 0 ? await freePort() : options.port
-  const config = loadConfig({ ...options, port }, env)
-  const server = await startServer(config, await edgeOf(context, config.logLevel))
+  const config = await readConfig({ ...options, port }, env)
+  const edge = await edgeOf(context, config.logLevel)
+  sayWhatIsOff(config, edge)
+  const server = await startServer(config, edge)
   const listening = { event: 'listening', url: config.policy.origins[0], address: server.address }
   context.stdout(options.json ? `${JSON.stringify(listening)}\n` : `hufud ${version} listens on ${server.address}\n`)
   await stopped(stop)
@@ -69,8 +79,9 @@ async function bootstrap(
   options: { config?: string; database?: string; json?: true },
   context: SystemContext,
 ): Promise<void> {
-  const config = loadConfig(options, context.env)
-  const opened = await openServices(config, await edgeOf(context, 'warn'))
+  const config = await readConfig(options, context.env)
+  // Messages are left to those that serve.
+  const opened = await openServices(config, { ...(await edgeOf(context, 'warn')), senders: {} })
   try {
     const link = await opened.services.accounts.bootstrap(username)
     const url = `${config.policy.origins[0]}/enrol#${link.link_secret}`
@@ -96,14 +107,17 @@ const port = (text: string): number => {
   return number
 }
 
-function createProgram(context: SystemContext): Command {
+const addAnother = (address: string, others: readonly string[] = []): string[] => [...others, address]
+
+/** @param end is told the exit code of a command that has one of its own */
+function createProgram(context: SystemContext, end: (exitCode: number) => void): Command {
   const program = new Command('hufud')
     .description('The account server of hufu.')
     .version(version, '-V, --version')
     .exitOverride()
     .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
     .showSuggestionAfterError()
-  const config = () => new Option('--config <file>', 'configuration file, JSON (HUFUD_CONFIG)')
+  const config = () => new Option('--config <file>', 'configuration file, YAML or JSON (HUFUD_CONFIG)')
   const database = () => new Option('--database <url>', 'sqlite:PATH (HUFUD_DATABASE)')
   program
     .command('serve')
@@ -122,6 +136,18 @@ function createProgram(context: SystemContext): Command {
     .addOption(database())
     .option('--json', 'one JSON line on stdout')
     .action((username: string, options) => bootstrap(username, options, context))
+  program
+    .command('check-config')
+    .description('Say every mistake of the configuration with its line; else what is on, and what is off.')
+    .addOption(config())
+    .addOption(database())
+    .option('--live', 'ask each provider whether it takes our credentials; sends nothing')
+    .option('--to <destination>', 'send a test message to this address or number, too; may be repeated', addAnother)
+    .option('--json', 'one JSON line on stdout for each thing looked at, and one last')
+    .action(async (options: CheckConfigOptions) => {
+      const { checkConfig } = await import('./check-config/check-config.ts')
+      end(await checkConfig(options, context))
+    })
   return program
 }
 
@@ -130,12 +156,17 @@ const exitCodes = { done: 0, bug: 1, usage: 2, refused: 5 } as const
 /** Runs `hufud` with the arguments after the program's name; its exit code. */
 export async function main(argv: readonly string[], context: SystemContext): Promise<number> {
   try {
-    await createProgram(context).parseAsync([...argv], { from: 'user' })
-    return exitCodes.done
+    let exitCode: number = exitCodes.done
+    const program = createProgram(context, code => {
+      exitCode = code
+    })
+    await program.parseAsync([...argv], { from: 'user' })
+    return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
     if (error instanceof ConfigError) {
-      context.stderr(`hufud: ${error.message}\n`)
+      const where = error.mistakes.length > 0 ? 'the configuration can’t be used:\n' : ''
+      context.stderr(`hufud: ${where}${error.message}\n`)
       return exitCodes.usage
     }
     if (error instanceof Refusal) {

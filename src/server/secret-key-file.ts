@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writ
 import { dirname } from 'node:path'
 import { fromBase64url, toBase64url } from '../lib/base64url.ts'
 import type { Random } from '../lib/random.ts'
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config/config-error.ts'
 
 function parseKey(text: string, where: string): Uint8Array {
   try {

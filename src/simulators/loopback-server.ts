@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** A request that a simulator answers. */
@@ -8,6 +8,7 @@ export interface LoopbackRequest {
   readonly path: string
   /** The raw query, without its question mark. */
   readonly query: string
+  readonly headers: IncomingHttpHeaders
   /** At most the server's `maximumBodyLength` bytes. */
   readonly body: string
 }
@@ -16,6 +17,10 @@ export interface LoopbackAnswer {
   readonly status: number
   readonly contentType: string
   readonly body: string
+  /** `hang`: the answer never comes. `cut`: the connection ends in the middle of its body. */
+  readonly broken?: 'hang' | 'cut'
+  /** Where a redirect leads. */
+  readonly location?: string
 }
 
 export interface LoopbackServer {
@@ -82,7 +87,7 @@ async function respond(
   const body = await readBody(message, maximumBodyLength)
   if (body === undefined) return problem(413, 'body_too_large', `At most ${maximumBodyLength} bytes.`)
   const [path = '/', query = ''] = splitOnce(message.url ?? '/', '?')
-  return answer({ method: message.method ?? 'GET', path, query, body })
+  return answer({ method: message.method ?? 'GET', path, query, headers: message.headers, body })
 }
 
 const isThisMachine = (host: string | undefined): boolean =>
@@ -105,9 +110,15 @@ async function readBody(message: IncomingMessage, maximumLength: number): Promis
   return length > maximumLength ? undefined : Buffer.concat(chunks).toString('utf8')
 }
 
-function send(response: ServerResponse, { status, contentType, body }: LoopbackAnswer): void {
-  if (response.destroyed) return
-  const length = Buffer.byteLength(body)
-  response.writeHead(status, { 'content-type': contentType, 'content-length': length, 'cache-control': 'no-store' })
-  response.end(body)
+function send(response: ServerResponse, { status, contentType, body, broken, location }: LoopbackAnswer): void {
+  if (response.destroyed || broken === 'hang') return
+  const bytes = Buffer.from(body, 'utf8')
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': bytes.length,
+    'cache-control': 'no-store',
+    ...(location === undefined ? {} : { location }),
+  })
+  if (broken === 'cut') response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
+  else response.end(bytes)
 }

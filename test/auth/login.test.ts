@@ -4,6 +4,7 @@ import { logIn } from '../../src/auth/login.ts'
 import { beginLogin, beginLoginVerification, finishLoginVerification } from '../../src/contract/logins.ts'
 import type { ProblemCode } from '../../src/contract/problems.ts'
 import { FakeApiClient, refusal } from '../support/fake-api-client.ts'
+import { SteppedClock } from '../support/stepped-clock.ts'
 import { type Act, ScriptedInteraction } from './scripted-interaction.ts'
 
 const expires_at = '2026-11-22T13:05:00.000Z'
@@ -37,7 +38,12 @@ function stage(...acts: Act[]) {
     api.verifyAllCalled()
     interaction.verifyAllSaid()
   }
-  return { api, interaction, over, login: () => logIn('alice', { api, interaction, webauthn }) }
+  return {
+    api,
+    interaction,
+    over,
+    login: () => logIn('alice', { api, clock: new SteppedClock(), interaction, webauthn }),
+  }
 }
 
 describe('logIn', () => {
@@ -65,7 +71,8 @@ describe('logIn', () => {
 
   it('has a code sent by its own operation', async () => {
     const { api, login, over } = stage('phone', '123456')
-    const code = { channel: 'phone', destination: '138****1234', expires_at, resend_at: expires_at } as const
+    const times = { expires_at, resend_at: expires_at }
+    const code = { channel: 'phone', destination: '138****1234', ...times, message_id: 'M'.repeat(22) } as const
     api.expects(beginLoginVerification, { params, body: { method: 'phone' } }, { method: 'phone', code })
     api.expects(finishLoginVerification, { params, body: { method: 'phone', code: '123456' } }, complete)
     await login()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ApiError } from '../../src/api/errors.ts'
-import { CancelledError, InputRequiredError } from '../../src/auth/errors.ts'
+import { CancelledError, InputRequiredError, MessageFailedError } from '../../src/auth/errors.ts'
 import { StepUp } from '../../src/auth/step-up.ts'
 import { changePassword } from '../../src/contract/credentials.ts'
 import type { VerificationAnswer } from '../../src/contract/logins.ts'
@@ -10,6 +10,7 @@ import { beginVerification, type Challenge, createChallenge, finishVerification 
 import type { AuthenticationResponseJson, PublicKeyCredentialRequestOptionsJson } from '../../src/contract/webauthn.ts'
 import { CtapError } from '../../src/hid/index.ts'
 import { FakeApiClient, refusal } from '../support/fake-api-client.ts'
+import { SteppedClock } from '../support/stepped-clock.ts'
 import { type Act, ScriptedInteraction } from './scripted-interaction.ts'
 
 const expires_at = '2026-11-22T13:05:00.000Z'
@@ -35,7 +36,13 @@ const challenge = challengeOf('c')
 const params = { challenge_id: challenge.challenge_id }
 const codeTo = (channel: 'email' | 'phone', resend_at = '2026-11-22T13:01:00.000Z') => ({
   method: channel,
-  code: { channel, destination: channel === 'email' ? 'a***e@g***l.com' : '138****1234', expires_at, resend_at },
+  code: {
+    channel,
+    destination: channel === 'email' ? 'a***e@g***l.com' : '138****1234',
+    expires_at,
+    resend_at,
+    message_id: 'M'.repeat(22),
+  },
 })
 const options: PublicKeyCredentialRequestOptionsJson = { challenge: 'x'.repeat(43), rpId: 'example.org' }
 const credential: AuthenticationResponseJson = {
@@ -58,7 +65,7 @@ const keyThat = (...outcomes: (AuthenticationResponseJson | Error)[]) => ({
 function stage(acts: Act[], webauthn = keyThat()) {
   const api = new FakeApiClient().expects(createChallenge, { body: { operation: 'password.change' } }, challenge)
   const interaction = new ScriptedInteraction(...acts)
-  const stepUp = new StepUp({ api, interaction, webauthn })
+  const stepUp = new StepUp({ api, clock: new SteppedClock(), interaction, webauthn })
   const finish = (answer: VerificationAnswer, outcome: string | ProblemCode, at = params) =>
     api.expects(
       finishVerification,
@@ -81,6 +88,42 @@ const codeOf = async (promise: Promise<unknown>): Promise<unknown> =>
     () => 'no refusal',
     error => error.code,
   )
+
+describe('a message that failed', () => {
+  const lost = () => new MessageFailedError('email', 'refused')
+
+  it('lets a person pick another method, and is sent anew when that is the same', async () => {
+    const { stepUp, begin, finish, over, interaction } = stage(['email', lost(), 'email', lost(), 'totp', '123456'])
+    begin('email', codeTo('email'))
+    begin('email', codeTo('email'))
+    finish({ method: 'totp', code: '123456' }, proof)
+    expect(await stepUp.prove('password.change')).toBe(proof)
+    over()
+    expect(interaction.log).toContain(`refused message_failed; left: ${offered}`)
+  })
+
+  it('ends a script', async () => {
+    const { stepUp, begin, interaction, over } = stage(['email', lost()])
+    interaction.canRetry = false
+    begin('email', codeTo('email'))
+    expect(await codeOf(stepUp.prove('password.change'))).toBe('message_failed')
+    over()
+  })
+
+  it('ends it where there is no other method', async () => {
+    const api = new FakeApiClient()
+      .expects(
+        createChallenge,
+        { body: { operation: 'password.change' } },
+        challengeOf('c', [{ method: 'email', hint: null }]),
+      )
+      .expects(beginVerification, { params, body: { method: 'email' } }, beginOutcome(codeTo('email')))
+    const interaction = new ScriptedInteraction('email', lost())
+    const stepUp = new StepUp({ api, clock: new SteppedClock(), interaction, webauthn: keyThat() })
+    expect(await codeOf(stepUp.prove('password.change'))).toBe('message_failed')
+    api.verifyAllCalled()
+  })
+})
 
 describe('each method', () => {
   it.each<[string, VerificationAnswer]>([
@@ -139,7 +182,7 @@ describe('each method', () => {
         },
       )
     const interaction = new ScriptedInteraction('totp', '123456')
-    const stepUp = new StepUp({ api, interaction, webauthn: keyThat() })
+    const stepUp = new StepUp({ api, clock: new SteppedClock(), interaction, webauthn: keyThat() })
     expect(await stepUp.prove('phone.bind', '+8613800138000')).toBe(proof)
     api.verifyAllCalled()
   })
@@ -260,7 +303,12 @@ describe('the end of it', () => {
       { body: { operation: 'password.change' } },
       challengeOf('c', []),
     )
-    const stepUp = new StepUp({ api, interaction: new ScriptedInteraction(), webauthn: keyThat() })
+    const stepUp = new StepUp({
+      api,
+      clock: new SteppedClock(),
+      interaction: new ScriptedInteraction(),
+      webauthn: keyThat(),
+    })
     expect(await codeOf(stepUp.prove('password.change'))).toBe('method_not_available')
   })
 

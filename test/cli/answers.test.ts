@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MessageFailedError } from '../../src/auth/errors.ts'
 import { scriptedAnswers } from '../../src/cli/answers.ts'
 
 let folder: string
@@ -87,5 +88,16 @@ describe('what a script supplies', () => {
 
   it('is an error for a file that cannot be read', async () => {
     await expect(answers({ pinFile: join(folder, 'none') }).pin()).rejects.toMatchObject({ code: 'input_unreadable' })
+  })
+})
+
+describe('a command that is to print a code', () => {
+  it('is ended when nobody waits for the code any more', async () => {
+    const stopping = new AbortController()
+    const { code } = answers({ codeCommand: 'exec sleep 60', env: { PATH: process.env.PATH } })
+    const asking = code(request, stopping.signal)
+    stopping.abort(new MessageFailedError('phone', 'refused'))
+    await expect(asking).rejects.toMatchObject({ code: 'message_failed' })
+    await expect(code(request, stopping.signal)).rejects.toMatchObject({ code: 'message_failed' })
   })
 })

@@ -8,7 +8,14 @@ import { commandErrorCodes } from '../../src/commands/command-error.ts'
 import { problems } from '../../src/contract/problems.ts'
 import { keyErrorCodes } from '../../src/hid/errors.ts'
 
-const every = [...Object.keys(problems), ...clientFaults, ...commandErrorCodes, ...keyErrorCodes, 'rp_id_refused']
+const every = [
+  ...Object.keys(problems),
+  ...clientFaults,
+  ...commandErrorCodes,
+  ...keyErrorCodes,
+  'rp_id_refused',
+  'message_failed',
+]
 
 describe('the table of exit codes', () => {
   it('covers every error code, and no other', () => {

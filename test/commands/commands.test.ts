@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { ApiError } from '../../src/api/errors.ts'
+import { MessageFailedError } from '../../src/auth/errors.ts'
+import { explainError } from '../../src/cli/errors.ts'
 import { run as bindEmail } from '../../src/commands/bind/email.ts'
 import { run as bindPhone } from '../../src/commands/bind/phone.ts'
 import { run as bindTotp } from '../../src/commands/bind/totp.ts'
@@ -15,11 +18,17 @@ import * as bindings from '../../src/contract/bindings.ts'
 import { changePassword, createRecoveryCodes } from '../../src/contract/credentials.ts'
 import { revokeSession, revokeSessions } from '../../src/contract/sessions.ts'
 import { ScriptedInteraction } from '../auth/scripted-interaction.ts'
-import { refusal } from '../support/fake-api-client.ts'
+import { type FakeApiClient, refusal } from '../support/fake-api-client.ts'
 import { fakeContext, id, proof, time, typed } from './fake-context.ts'
 
 const params = { binding_id: id }
-const sent = { channel: 'phone', destination: '+8613800138000', expires_at: time, resend_at: time } as const
+const sent = {
+  channel: 'phone',
+  destination: '+8613800138000',
+  expires_at: time,
+  resend_at: time,
+  message_id: 'M'.repeat(22),
+} as const
 const keys = ['Tiger', 'Tally'].map(name => ({ id: name.padEnd(22, 'x'), name, bound_at: time, last_used_at: null }))
 const item = (name: SecurityItemState['item'], more: Partial<SecurityItemState> = {}): SecurityItemState => ({
   item: name,
@@ -43,6 +52,47 @@ const overview = {
   recovery_codes_left: 1,
   session: { id, expires_at: time },
 }
+
+describe('a message that failed', () => {
+  const lost = () => new MessageFailedError('phone', 'refused')
+  const pendingOf = (destination: string) => ({ binding_id: id, code: { ...sent, destination } })
+  const begin = (phone_number: string) => ({ body: { phone_number }, proof })
+  const finished = { item: 'phone', value: '138****8001', replaced: false } as const
+
+  it('has a typed number typed again', async () => {
+    const interaction = new ScriptedInteraction(lost(), '123456')
+    const input = { canRetry: true, phoneNumber: typed(['+8613800138000', '+8613800138001']) }
+    const { context, api, stderr } = await fakeContext({ interaction, input })
+    api.expects(bindings.beginPhoneBinding, begin('+8613800138000'), pendingOf('+8613800138000'))
+    api.expects(bindings.beginPhoneBinding, begin('+8613800138001'), pendingOf('+8613800138001'))
+    api.expects(bindings.finishCodeBinding, { params, body: { code: '123456' } }, finished)
+    await bindPhone(context, { phoneNumber: undefined })
+    api.verifyAllCalled()
+    expect(stderr()).toContain('The message could not be sent: this number or address takes no messages.')
+  })
+
+  it('lets a person have another code sent to a number that was given', async () => {
+    const interaction = new ScriptedInteraction(lost(), { resendThen: '123456' })
+    const { context, api, stderr } = await fakeContext({ interaction })
+    api.expects(bindings.beginPhoneBinding, begin('+8613800138001'), pendingOf('+8613800138001'))
+    api.expects(bindings.resendBindingCode, { params }, pendingOf('+8613800138001'))
+    api.expects(bindings.finishCodeBinding, { params, body: { code: '123456' } }, finished)
+    await bindPhone(context, { phoneNumber: '+8613800138001' })
+    api.verifyAllCalled()
+    expect(stderr()).toContain('The message could not be sent')
+  })
+
+  it('ends a script', async () => {
+    const interaction = new ScriptedInteraction(lost())
+    interaction.canRetry = false
+    const { context, api } = await fakeContext({ interaction })
+    api.expects(bindings.beginPhoneBinding, begin('+8613800138001'), pendingOf('+8613800138001'))
+    await expect(bindPhone(context, { phoneNumber: '+8613800138001' })).rejects.toMatchObject({
+      code: 'message_failed',
+    })
+    api.verifyAllCalled()
+  })
+})
 
 describe('hufu passwd', () => {
   it('asks for another password with the same proof when the first is weak', async () => {
@@ -91,6 +141,31 @@ describe('hufu bind', () => {
     api.expects(bindings.finishCodeBinding, { params, body: { code: '123456' } }, bound)
     await bindPhone(context, { phoneNumber: '1' })
     api.verifyAllCalled()
+  })
+
+  it('phone: asks for another number with the same proof when the country of the first is not served', async () => {
+    const input = { canRetry: true, phoneNumber: typed(['+4915112345678', '+8613800138000']) }
+    const { context, api, stderr, stepUps } = await fakeContext({
+      input,
+      interaction: new ScriptedInteraction('123456'),
+    })
+    const call = (phone_number: string) => ({ body: { phone_number }, proof })
+    api.expects(bindings.beginPhoneBinding, call('+4915112345678'), refusal('phone_country_unserved'))
+    api.expects(bindings.beginPhoneBinding, call('+8613800138000'), { binding_id: id, code: sent })
+    const bound = { item: 'phone', value: '138****8000', replaced: false } as const
+    api.expects(bindings.finishCodeBinding, { params, body: { code: '123456' } }, bound)
+    await bindPhone(context, { phoneNumber: undefined })
+    api.verifyAllCalled()
+    expect(stepUps).toEqual(['phone.bind'])
+    expect(stderr()).toContain('sends no text messages to that country')
+  })
+
+  it('phone: ends where the country is not served and nobody is there to type another number', async () => {
+    const { context, api } = await fakeContext({ input: { canRetry: false } })
+    const body = { phone_number: '+4915112345678' }
+    api.expects(bindings.beginPhoneBinding, { body, proof }, refusal('phone_country_unserved'))
+    const binding = bindPhone(context, { phoneNumber: '+4915112345678' })
+    await expect(binding).rejects.toMatchObject({ code: 'phone_country_unserved' })
   })
 
   it('email: asks for another address with the same proof when the first is none', async () => {
@@ -142,7 +217,11 @@ describe('hufu bind', () => {
 
   it('wechat: renews a QR code that expires, and ends by itself when it is scanned', async () => {
     const { context, api, stdout } = await fakeContext({ terminal: { json: true } })
-    api.expects(bindings.beginWeChatBinding, { proof }, { binding_id: id, expires_at: time, qr: qr(1) })
+    api.expects(
+      bindings.beginWeChatBinding,
+      { proof },
+      { binding_id: id, expires_at: time, qr: qr(1), confirm: 'none' },
+    )
     api.expects(bindings.readWeChatBinding, { params }, waiting(1))
     api.expects(bindings.readWeChatBinding, { params }, waiting(1))
     api.expects(bindings.renewWeChatQr, { params }, { qr: qr(9) })
@@ -161,19 +240,104 @@ describe('hufu bind', () => {
     expect(events.map(({ event, payload }) => [event, payload])).toEqual([
       ['qr', 'https://w/1'],
       ['qr', 'https://w/9'],
+      ['scanned', undefined],
       ['result', undefined],
     ])
   })
 
+  const begins = (api: FakeApiClient, confirm: 'none' | 'code' = 'none') =>
+    api.expects(
+      bindings.beginWeChatBinding,
+      { proof },
+      { binding_id: id, expires_at: '2026-11-22T13:15:00.000Z', qr: qr(5), confirm },
+    )
+
   it.each([
-    ['expired', null, 'scan_timeout'],
-    ['refused', 'bound_elsewhere', 'bound_elsewhere'],
-    ['refused', 'proof_used', 'scan_refused'],
-  ] as const)('wechat: %s by %s is %s', async (state, problem, code) => {
+    ['expired', null, 'scan_timeout', 8],
+    ['refused', 'already_bound', 'already_bound', 5],
+    ['refused', 'bound_elsewhere', 'bound_elsewhere', 5],
+    ['refused', 'proof_used', 'scan_refused', 5],
+    ['refused', 'declined', 'scan_declined', 5],
+    ['refused', 'snapshot_user', 'scan_snapshot_user', 5],
+  ] as const)('wechat: %s by %s is %s, with words of its own', async (state, problem, code, exit) => {
+    for (const language of ['en', 'zh-CN'] as const) {
+      const { context, api, terminal } = await fakeContext({ terminal: { language } })
+      begins(api)
+      api.expects(bindings.readWeChatBinding, { params }, { ...waiting(5), state, problem })
+      const error: unknown = await bindWeChat(context).catch((reason: unknown) => reason)
+      const explained = explainError(error, { terminal, server: '', now: 0, verbose: false })
+      expect(explained).toMatchObject({ code, exit })
+      expect(explained.message).toMatch(language === 'en' ? /WeChat|QR code/ : /微信|二维码|扫码/)
+      expect(explained.next).toMatch(/hufu bind wechat/)
+    }
+  })
+
+  it('wechat: asks again while the server does not answer, and half a minute at most', async () => {
+    const { context, api, stdout } = await fakeContext()
+    begins(api)
+    for (const code of ['server_unreachable', 'server_timeout', 'busy', 'internal_error']) {
+      api.expects(bindings.readWeChatBinding, { params }, new ApiError(code))
+    }
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'bound', value: 'Tiger' })
+    await bindWeChat(context)
+    expect(stdout()).toContain('✓ Scanned.\n✓ WeChat: Tiger is bound.\n')
+
+    const lost = await fakeContext()
+    begins(lost.api)
+    for (let second = 0; second <= 30; second++) {
+      lost.api.expects(bindings.readWeChatBinding, { params }, new ApiError('server_unreachable'))
+    }
+    lost.api.expects(bindings.cancelBinding, { params, afterAbort: true }, new ApiError('server_unreachable'))
+    await expect(bindWeChat(lost.context)).rejects.toMatchObject({ code: 'server_unreachable' })
+    lost.api.verifyAllCalled()
+  })
+
+  it('wechat: ends at once when the session has ended', async () => {
     const { context, api } = await fakeContext()
-    api.expects(bindings.beginWeChatBinding, { proof }, { binding_id: id, expires_at: time, qr: qr(1) })
-    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(1), state, problem })
-    await expect(bindWeChat(context)).rejects.toMatchObject({ code })
+    begins(api)
+    api.expects(bindings.readWeChatBinding, { params }, refusal('not_logged_in'))
+    api.expects(bindings.cancelBinding, { params, afterAbort: true }, refusal('not_logged_in'))
+    await expect(bindWeChat(context)).rejects.toMatchObject({ code: 'not_logged_in' })
+    api.verifyAllCalled()
+  })
+
+  it('wechat: waits for whoever scanned to agree', async () => {
+    const { context, api, stdout } = await fakeContext()
+    begins(api)
+    for (const state of ['waiting', 'scanned', 'scanned', 'bound'] as const) {
+      api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state })
+    }
+    await bindWeChat(context)
+    expect(stdout()).toMatch(/✓ Scanned\.\nWaiting for the answer in WeChat … 9:59 left\n✓ WeChat: bound\./)
+  })
+
+  it('wechat: asks for the code that WeChat shows, until it is right', async () => {
+    const interaction = new ScriptedInteraction('000000', '111111', '123456')
+    const { context, api, stdout, stderr } = await fakeContext({ interaction })
+    begins(api, 'code')
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'scanned' })
+    const code = (text: string) => ({ params, body: { code: text } })
+    api.expects(bindings.finishCodeBinding, code('000000'), refusal('code_incorrect'))
+    api.expects(bindings.finishCodeBinding, code('111111'), refusal('code_expired'))
+    const bound = { item: 'wechat', value: 'oTig***iger', replaced: false } as const
+    api.expects(bindings.finishCodeBinding, code('123456'), bound)
+    await bindWeChat(context)
+    api.verifyAllCalled()
+    expect(interaction.log).toEqual(Array(3).fill('code for bind by wechat to nobody'))
+    expect(stdout()).toContain('If that was not you, press Ctrl-C.')
+    expect(stderr()).toContain('Scan the QR code again')
+  })
+
+  it('wechat: gives up the binding when a script’s code is wrong', async () => {
+    const interaction = new ScriptedInteraction('000000')
+    interaction.canRetry = false
+    const { context, api } = await fakeContext({ interaction })
+    begins(api, 'code')
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'scanned' })
+    api.expects(bindings.finishCodeBinding, { params, body: { code: '000000' } }, refusal('code_incorrect'))
+    api.expects(bindings.cancelBinding, { params, afterAbort: true }, { cancelled: true })
+    await expect(bindWeChat(context)).rejects.toMatchObject({ code: 'code_incorrect' })
+    api.verifyAllCalled()
   })
 })
 

@@ -77,8 +77,8 @@ export async function fakeContext(
     env: {},
     signal: interaction.signal,
     demo: { start: () => Promise.reject(new TypeError('no demo here')) },
-    explain: error => {
-      sayError(error, { terminal, server: api.origin, now, verbose: false })
+    explain: (error, next) => {
+      sayError(error, { terminal, server: api.origin, now, verbose: false }, next)
     },
   }
   return { ...screen, context, api, stepUps, isCleared: () => cleared }

@@ -153,7 +153,7 @@ describe.each(verificationMethods)('confirmed by %s', method => {
     await expectDone(person, run, {
       action: 'wechat.bind',
       method,
-      after: ['qr'],
+      after: ['qr', 'scanned'],
       result: { item: 'wechat', value, replaced: false },
     })
     expect(await person.item('wechat')).toMatchObject({ set: true, value })

@@ -82,7 +82,7 @@ const cases: readonly Case[] = [
     async until(sitting) {
       await sitting.confirmByPassword()
       await sitting.waitFor(/\d/)
-      await sitting.waitFor(sitting.t('wechat.waiting', { seconds: '|' }).split('|')[0] ?? '')
+      await sitting.waitFor(sitting.t('wechat.waiting', { code: '|', whole: '|' }).split('|')[0] ?? '')
     },
   },
   {

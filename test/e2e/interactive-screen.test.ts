@@ -43,7 +43,7 @@ describe.each(languages)('the screen, in %s', (language: Language) => {
   it('shows WeChat’s QR code whole, and it scans on dark and light palettes', async () => {
     const sitting = await at(['bind', 'wechat'])
     await sitting.confirmByPassword()
-    await sitting.waitFor(sitting.t('wechat.waiting', { seconds: '|' }).split('|')[0] ?? '')
+    await sitting.waitFor(sitting.t('wechat.waiting', { code: '|', whole: '|' }).split('|')[0] ?? '')
     const read = everyPalette.map(([name, palette]) => [name, readQr(sitting.screenBuffer, palette)])
     expect(read).toEqual(everyPalette.map(([name]) => [name, expect.stringMatching(/^http/)]))
   })

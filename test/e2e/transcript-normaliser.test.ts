@@ -18,7 +18,8 @@ describe('the normaliser of transcripts', () => {
     ['▄▄█▀ ▀█', '▒▒▒▒▒▒▒'],
     ['in 1 second, in 59 seconds', 'in N seconds, in N seconds'],
     ['请在 59 秒后', '请在 N 秒后'],
-    ['(299 s left)', '(N s left)'],
+    ['scan … 4:59 left for this QR code, 14:59 in all', 'scan … M:SS left for this QR code, M:SS in all'],
+    ['扫码… 二维码剩余 4:59，总共剩余 14:59', '扫码… 二维码剩余 M:SS，总共剩余 M:SS'],
     ['hufu/0.1.0 (linux)', 'hufu/VERSION (PLATFORM)'],
   ])('has a placeholder for what differs in %j', (told, normal) => expect(normalise(told)).toBe(normal))
 

@@ -38,6 +38,8 @@ export interface RunningHufu {
   readonly pid: number
   /** The first event of this name, as soon as it is there; `patience` is in milliseconds. */
   seen(name: string, patience?: number): Promise<HufuEvent>
+  /** The events of this name that have come by now. */
+  seenAll(name: string): HufuEvent[]
   /** All of stderr, as soon as the words are on it; `patience` is in milliseconds. */
   said(words: RegExp, patience?: number): Promise<string>
   kill(signal: NodeJS.Signals): void
@@ -106,6 +108,7 @@ export function startHufu(args: readonly string[], options: HufuOptions = {}): R
     pid: child.pid ?? 0,
     seen: (name, patience) =>
       until(`event ${name}`, () => orEnd(whole().find(({ event }) => event === name)), patience),
+    seenAll: name => whole().filter(({ event }) => event === name),
     said: (words, patience) => until(`words ${words}`, () => orEnd(words.test(stderr) ? stderr : undefined), patience),
     kill: signal => void child.kill(signal),
     finished,

@@ -7,9 +7,13 @@ import { pino } from 'pino'
 import type { VerificationAnswer } from '../../src/contract/logins.ts'
 import type { StepUpOperation } from '../../src/contract/schemas.ts'
 import { openServices } from '../../src/server/app.ts'
-import { type Config, loadConfig } from '../../src/server/config.ts'
+import type { Config, WeChatConfig } from '../../src/server/config/config.ts'
+import { loadConfig } from '../../src/server/config/load-config.ts'
 import type { Caller, Member, Policy } from '../../src/server/domain/domain.ts'
+import type { Counters } from '../../src/server/domain/ports/counters.ts'
+import { DeliveryError } from '../../src/server/domain/ports/delivery-error.ts'
 import type { MessageSender, OutgoingMessage } from '../../src/server/domain/ports/messages.ts'
+import type { ReceiptReader } from '../../src/server/domain/ports/receipts.ts'
 import { Refusal } from '../../src/server/domain/refusal.ts'
 import type { Services } from '../../src/server/domain/services.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -48,10 +52,44 @@ export interface ServerWorld {
 
 const byPassword: VerificationAnswer = { method: 'password', password }
 
+/** A configuration for WeChat's simulator. */
+export const wechatConfig = (
+  credentials: Pick<WeChatConfig, 'appId' | 'appSecret' | 'token' | 'encodingAesKey'>,
+  baseUrl: string,
+): WeChatConfig => ({
+  ...credentials,
+  mode: 'qr',
+  previousEncodingAesKey: undefined,
+  confirmByCode: false,
+  openPlatform: false,
+  baseUrl,
+  authorizeUrl: baseUrl,
+})
+
+const lanes = (['phone', 'email'] as const).flatMap(channel =>
+  (['code', 'notice'] as const).map(kind => ({ channel, kind })),
+)
+
+/** Whether there is a message that is neither sent nor given up. */
+export async function hasQueued({ domain }: Pick<Services, 'domain'>): Promise<boolean> {
+  const due = await Promise.all(lanes.map(lane => domain.store.read.outbox.nextDueAt(lane)))
+  return due.some(at => at !== undefined)
+}
+
 let worlds = 0
 
 export async function openServerWorld(
-  options: { policy?: Partial<Policy>; wechat?: Config['wechat']; channels?: ('phone' | 'email')[] } = {},
+  options: {
+    policy?: Partial<Policy>
+    wechat?: Config['wechat']
+    channels?: ('phone' | 'email')[]
+    /** Instead of those that keep what was sent in `sent`. */
+    senders?: Partial<Record<'phone' | 'email', MessageSender>>
+    /** Whom the senders reach; left out: everybody. */
+    reach?: MessageSender['reach']
+    receiptReaders?: readonly ReceiptReader[]
+    counters?: Counters
+  } = {},
 ): Promise<ServerWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'hufud-test-'))
   const clock = new SteppedClock()
@@ -59,10 +97,13 @@ export async function openServerWorld(
   const logged: string[] = []
   let failures = 0
   const sender: MessageSender = {
+    reach: options.reach ?? (() => 'available'),
     async send(message) {
-      if (failures-- > 0) throw new Error('the provider hangs up')
+      if (failures-- > 0) throw new DeliveryError('unreachable', 'mailbox', 'hangs up')
       sent.push(message)
+      return { provider: 'mailbox', providerMessageId: null }
     },
+    async close() {},
   }
   const base = loadConfig({ database: `sqlite:${join(folder, 'hufud.db')}` }, { HOME: folder })
   const config: Config = { ...base, policy: { ...base.policy, ...options.policy }, wechat: options.wechat }
@@ -73,7 +114,9 @@ export async function openServerWorld(
     random: seededRandom(`world ${++worlds}`),
     logger,
     version: 'test',
-    senders: Object.fromEntries(channels.map(channel => [channel, sender])),
+    senders: { ...Object.fromEntries(channels.map(channel => [channel, sender])), ...options.senders },
+    ...(options.receiptReaders ? { receiptReaders: options.receiptReaders } : {}),
+    ...(options.counters ? { counters: options.counters } : {}),
   })
 
   const logIn = async (username: string, withPassword = password): Promise<Member> => {
@@ -102,7 +145,7 @@ export async function openServerWorld(
     },
     codeFor: to =>
       until(`a code for ${to}`, async () => {
-        if ((await services.domain.store.read.outbox.nextDueAt()) !== undefined) return undefined
+        if (await hasQueued(services)) return undefined
         return sent.findLast(message => message.to === to && message.code !== null)?.code ?? undefined
       }),
     async join(username) {

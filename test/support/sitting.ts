@@ -25,7 +25,7 @@ export function standUp(): void {
 
 /** Sits `person` down before a terminal of their language, where hufu runs with `args`. */
 export async function sitDown(
-  person: Pick<Person, 'home' | 'server' | 'password'>,
+  person: Pick<Person, 'home' | 'password'> & { readonly server: { readonly url: string } },
   language: Language,
   args: readonly string[],
   options: Omit<PtyOptions, 'home'> = {},

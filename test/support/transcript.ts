@@ -20,7 +20,7 @@ const volatile: readonly (readonly [
   ['an id', /(?<![\w/-])(?=[\w-]{0,21}[A-Z0-9_-])[A-Za-z0-9_-]{22}(?![\w-])/g, 'I'.repeat(22)],
   ['a code that was typed', /(?<![\w+*])\d{6}(?![\w*])/g, 'CCCCCC'],
   ['somebody’s WeChat', /\bo[\w-]{3}\*{3}[\w-]{4}(?![\w-])/g, 'oOOO***OOOO'],
-  ['seconds that are left', /\(\d+ s left\)/g, '(N s left)'],
+  ['minutes and seconds that are left', /(?<=… |, |剩余 )\d{1,2}:\d\d(?= left| in all|，|$)/gm, 'M:SS'],
   ['the modules of a QR code', /[█▀▄][█▀▄ ]*(?=[█▀▄])[█▀▄]|[█▀▄]/g, found => '▒'.repeat(found.length)],
   ['seconds to wait', /\b\d+ seconds?\b/g, 'N seconds'],
   ['秒数', /\d+ 秒/g, 'N 秒'],

@@ -1,5 +1,6 @@
 import { ApiError } from '../../api/errors.ts'
 import type { CodeSent } from '../../contract/schemas.ts'
+import { whileUnderWay } from '../message-watch.ts'
 import type { AnswerWith, Verification } from './method.ts'
 
 async function send(verification: Verification, method: 'email' | 'phone'): Promise<CodeSent> {
@@ -19,7 +20,13 @@ const answerWithCode =
     const { interaction, purpose } = verification
     const sent = verification.sent.get(method) ?? (await send(verification, method))
     const request = { purpose, channel: method, destination: sent.destination } as const
-    return { method, code: await interaction.code(request, sent, () => send(verification, method)) }
+    const code = await whileUnderWay(
+      verification,
+      sent,
+      () => send(verification, method),
+      (stop, resend) => interaction.code(request, sent, resend, stop),
+    )
+    return { method, code }
   }
 
 export const answerWithEmailCode = answerWithCode('email')

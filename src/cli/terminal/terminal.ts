@@ -1,4 +1,4 @@
-import type { SystemContext, Terminal } from '../context.ts'
+import type { DrawnQr, SystemContext, Terminal } from '../context.ts'
 import type { Translate } from '../messages/catalogue.ts'
 import type { PromptOptions } from './prompts.ts'
 import { layOutTable } from './table.ts'
@@ -29,6 +29,9 @@ const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16
 /** One line of NDJSON with nothing in it that moves a cursor. */
 export const jsonLine = (members: Readonly<Record<string, unknown>>): string =>
   JSON.stringify(members).replace(obeyed, escaped)
+
+// ECMA-48: CUU, CR and ED.
+const clearLinesAbove = (count: number): string => `\u001b[${count}A\r\u001b[J`
 
 const noWait = { update() {}, stop() {} }
 
@@ -62,13 +65,16 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     return prompting
   }
 
-  async function showQr(payload: string, beside: readonly string[]): Promise<void> {
+  const until = (stop: AbortSignal | undefined, how: PromptOptions): PromptOptions =>
+    stop ? { ...how, signal: AbortSignal.any([signal, stop]) } : how
+
+  async function showQr(payload: string, beside: readonly string[], over?: DrawnQr): Promise<DrawnQr> {
     const { drawQr, isUtf8, layOutQr, placeText } = await import('./qr.ts')
     const text = [...beside, t('qr.payload', { payload })]
     await prepareWidths(text)
     if (!words.isTTY || !isUtf8(system.env, system.platform)) {
       for (const each of [t('qr.no_terminal'), ...text]) write(each)
-      return
+      return { rows: 0, columns: columns() }
     }
     const picture = await drawQr(payload)
     const rows = words.rows || 24
@@ -77,9 +83,14 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     if (place === 'none') {
       const needed = { columns: picture.columns, rows: picture.lines.length + 1 }
       for (const each of [t('qr.too_small', needed), ...text]) for (const part of wrapText(each, columns())) write(part)
-      return
+      return { rows: 0, columns: columns() }
     }
-    write(layOutQr(picture, beside, place, { colour, columns: columns(), wrap: wrapText }).join('\n'))
+    const lines = layOutQr(picture, beside, place, { colour, columns: columns(), wrap: wrapText })
+    // On a screen that was made wider or narrower, lines no longer stand where they were written.
+    if (over && over.rows > 0 && over.columns === columns()) words.write(clearLinesAbove(over.rows))
+    write(lines.join('\n'))
+    // Without a person there, the words that follow stay under it.
+    return { rows: interactive ? lines.length : 0, columns: columns() }
   }
 
   return {
@@ -111,13 +122,13 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
       const { module, how } = await prompts()
       return module.askChoice(question, choices, preselected, how)
     },
-    text: async (question, given = {}) => {
+    text: async (question, { stop, ...given } = {}) => {
       const { module, how } = await prompts()
-      return module.askText(question, given, how)
+      return module.askText(question, given, until(stop, how))
     },
     secret: async (question, stop) => {
       const { module, how } = await prompts()
-      return module.askSecret(question, stop ? { ...how, signal: AbortSignal.any([signal, stop]) } : how)
+      return module.askSecret(question, until(stop, how))
     },
     confirm: async (question, preselected) => {
       const { module, how } = await prompts()

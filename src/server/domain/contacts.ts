@@ -1,4 +1,5 @@
 import { parsePhoneNumberFromString } from 'libphonenumber-js/mobile'
+import type { AccountsTable } from '../store/schema.ts'
 import type { Policy } from './domain.ts'
 import { Refusal } from './refusal.ts'
 
@@ -49,4 +50,14 @@ export function parseContact(
   if (channel === 'email') return parseEmailAddress(text)
   const value = parsePhoneNumber(text, policy)
   return { value, key: value }
+}
+
+/** The number or address that is bound to `account`, as `parseContact` gives it; `null` when none is. */
+export function boundContact(
+  account: AccountsTable,
+  channel: 'phone' | 'email',
+): { value: string; key: string } | null {
+  const value = channel === 'phone' ? account.phone_number : account.email_address
+  const key = channel === 'phone' ? account.phone_number : account.email_key
+  return value === null || key === null ? null : { value, key }
 }

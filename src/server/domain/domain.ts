@@ -4,7 +4,10 @@ import type { Random } from '../../lib/random.ts'
 import type { AccountsTable, SessionsTable } from '../store/schema.ts'
 import type { Outbox } from './outbox.ts'
 import type { PasswordHashing } from './passwords/password-hashing.ts'
+import type { Counters } from './ports/counters.ts'
+import type { ReceiptReader } from './ports/receipts.ts'
 import type { Store } from './ports/store.ts'
+import type { WebAuthorisation } from './ports/web-authorisation.ts'
 import type { WeChat } from './ports/wechat.ts'
 import type { SecretKeys } from './secret-keys.ts'
 
@@ -44,6 +47,8 @@ export interface Policy {
   readonly sessionIdleLifetime: number
   readonly sessionLifetime: number
   readonly linkLifetime: number
+  /** How long a link undoes the change of a number or address. */
+  readonly reversalLifetime: number
   /** Country calling codes are free; numbers without one are read as this region's. */
   readonly defaultRegion: 'CN'
 }
@@ -72,6 +77,7 @@ export const defaultPolicy = {
   sessionIdleLifetime: 7 * day,
   sessionLifetime: 30 * day,
   linkLifetime: 2 * day,
+  reversalLifetime: 3 * day,
   defaultRegion: 'CN',
 } as const satisfies Partial<Policy>
 
@@ -85,6 +91,11 @@ export interface Domain {
   readonly outbox: Outbox
   readonly policy: Policy
   readonly wechat: WeChat | undefined
+  /** Where given, a WeChat account is bound by web authorisation, and `wechat` is not used. */
+  readonly webAuthorisation: WebAuthorisation | undefined
+  readonly counters: Counters
+  /** One for each provider whose receipts are taken. */
+  readonly receiptReaders: readonly ReceiptReader[]
 }
 
 /** Who is asking, as the connection tells. */

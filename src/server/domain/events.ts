@@ -13,15 +13,16 @@ export interface SecurityEventRecord {
   readonly details?: Readonly<Record<string, string>>
 }
 
-/** Writes an event in the caller's transaction. */
+/** Writes an event in the caller's transaction and returns its id. */
 export async function recordEvent(
   { clock, random }: Pick<Domain, 'clock' | 'random'>,
   queries: Queries,
   caller: Pick<Caller, 'source'>,
   event: SecurityEventRecord,
-): Promise<void> {
+): Promise<string> {
+  const id = newId(random)
   await queries.events.insert({
-    id: newId(random),
+    id,
     account_id: event.accountId,
     at: clock.now(),
     action: event.action,
@@ -30,4 +31,5 @@ export async function recordEvent(
     source: caller.source,
     details: JSON.stringify(event.details ?? {}),
   })
+  return id
 }

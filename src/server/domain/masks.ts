@@ -11,8 +11,9 @@ export function maskPhone(e164: string): string {
   return `${e164.slice(0, shown)}${'*'.repeat(hidden)}${e164.slice(-shown)}`
 }
 
-const maskName = (name: string): string => {
-  const letters = [...name]
+/** `a***e`; of one or two letters only the first is shown. */
+export function maskUsername(username: string): string {
+  const letters = [...username]
   const first = letters[0] ?? ''
   const last = letters.length > 2 ? (letters.at(-1) ?? '') : ''
   return `${first}${dots}${last}`
@@ -23,8 +24,8 @@ export function maskEmail(address: string): string {
   const at = address.lastIndexOf('@')
   const domain = address.slice(at + 1)
   const dot = domain.lastIndexOf('.')
-  const masked = dot > 0 ? `${maskName(domain.slice(0, dot))}${domain.slice(dot)}` : maskName(domain)
-  return `${maskName(address.slice(0, at))}@${masked}`
+  const masked = dot > 0 ? `${maskUsername(domain.slice(0, dot))}${domain.slice(dot)}` : maskUsername(domain)
+  return `${maskUsername(address.slice(0, at))}@${masked}`
 }
 
 /** The ends of an opaque WeChat id. */

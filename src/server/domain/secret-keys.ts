@@ -65,5 +65,14 @@ export const newId = (random: Random): string => toBase64url(random.bytes(16))
 /** 256 random bits as a secret, base64url: 43 characters. */
 export const newSecret = (random: Random): string => toBase64url(random.bytes(32))
 
-/** SHA-256 of a 256-bit secret, base64url: enough for what can't be guessed, and made without leaving the thread. */
+/**
+ * 128 random bits as a secret, base64url: 22 characters, for a link that must fit into a text message. Enough where it
+ * works once, ends by itself and is throttled.
+ */
+export const newLinkSecret = (random: Random): string => toBase64url(random.bytes(16))
+
+/**
+ * SHA-256 of a secret of 128 bits or more, base64url: enough for what can't be guessed, and made without leaving the
+ * thread.
+ */
 export const hashSecret = (secret: string): string => hash('sha256', secret, 'base64url')

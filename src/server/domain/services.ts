@@ -3,10 +3,13 @@ import { type ContactBindings, createContactBindings } from './bindings/contact-
 import { createTotpBindings, type TotpBindings } from './bindings/totp-bindings.ts'
 import { createUnbinding, type Unbinding } from './bindings/unbinding.ts'
 import { createWebAuthnBindings, type WebAuthnBindings } from './bindings/webauthn-bindings.ts'
+import { createWeChatAuthorisations, type WeChatAuthorisations } from './bindings/wechat-authorisation.ts'
 import { createWeChatBindings, type WeChatBindings } from './bindings/wechat-bindings.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import type { Domain } from './domain.ts'
 import { createLogins, type Logins } from './logins.ts'
+import { createReceipts, type Receipts } from './receipts.ts'
+import { createReversals, type Reversals } from './reversals.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createStepUps, type StepUps } from './step-up.ts'
 
@@ -21,8 +24,11 @@ export interface Services {
   readonly contactBindings: ContactBindings
   readonly totpBindings: TotpBindings
   readonly wechatBindings: WeChatBindings
+  readonly wechatAuthorisations: WeChatAuthorisations
   readonly webauthnBindings: WebAuthnBindings
   readonly unbinding: Unbinding
+  readonly receipts: Receipts
+  readonly reversals: Reversals
 }
 
 export function createServices(domain: Domain): Services {
@@ -37,7 +43,10 @@ export function createServices(domain: Domain): Services {
     contactBindings: createContactBindings(domain, stepUps),
     totpBindings: createTotpBindings(domain, stepUps),
     wechatBindings: createWeChatBindings(domain, stepUps),
+    wechatAuthorisations: createWeChatAuthorisations(domain, stepUps),
     webauthnBindings: createWebAuthnBindings(domain, stepUps),
     unbinding: createUnbinding(domain, stepUps),
+    receipts: createReceipts(domain),
+    reversals: createReversals(domain),
   }
 }

@@ -38,6 +38,8 @@ export const throttlePolicies = {
   begin: { free: 1000, firstWait: second, factor: 2, longest: minute, forgetEvery: second / 10 },
   /** Messages to one destination or for one account. */
   send: { free: 20, firstWait: minute, factor: 2, longest: hour, forgetEvery: 3 * minute },
+  /** Pushes from one source that were refused: somebody guesses, or a secret was changed on one side only. */
+  push: { free: 60, firstWait: second, factor: 2, longest: 10 * minute, forgetEvery: 10 * second },
 } as const satisfies Record<string, ThrottlePolicy>
 
 export type ThrottleKind = keyof typeof throttlePolicies
@@ -132,4 +134,10 @@ export async function isUnsuspected(queries: Queries, throttled: readonly Thrott
     if (kind === 'guess' || 'blockedUntil' in outcome || outcome.attemptsLeft === 0) return false
   }
   return true
+}
+
+/** Whether no attempt is allowed at `now`. */
+export async function isBlocked(queries: Queries, { kind, key }: Throttled, now: number): Promise<boolean> {
+  const state = await queries.throttles.find(`${kind}:${key}`)
+  return state !== undefined && state.blocked_until > now
 }

@@ -7,7 +7,8 @@ import { startOuterEdge } from '../../simulators/outer-edge.ts'
 import { startSecurityKey } from '../../simulators/security-key/index.ts'
 import { startWeChatSimulator } from '../../simulators/wechat/simulator.ts'
 import { type Edge, startServer } from '../app.ts'
-import { type Config, loadConfig } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load-config.ts'
 import type { MessageSender } from '../domain/ports/messages.ts'
 import { freePort } from '../free-port.ts'
 import { wechatCallbackPath } from '../routes/wechat-callback.ts'
@@ -50,7 +51,12 @@ export async function startEphemeral(
   try {
     const mailbox = createMailbox({ clock })
     const sender: MessageSender = {
-      send: async ({ channel, to, code, text, subject }) => mailbox.deliver({ channel, to, code, text, subject }),
+      reach: () => 'available',
+      send: async ({ channel, to, code, text, subject }) => {
+        mailbox.deliver({ channel, to, code, text, subject })
+        return { provider: 'mailbox', providerMessageId: null }
+      },
+      close: async () => {},
     }
     const wechat = await startWeChatSimulator({ clock, random })
     closing.push(() => wechat.close())
@@ -66,7 +72,18 @@ export async function startEphemeral(
         { database: `sqlite:${join(folder, 'hufud.db')}` },
         { HOME: folder, HUFUD_LISTEN: `localhost:${port}`, HUFUD_ORIGIN: `http://localhost:${port}` },
       ),
-      wechat: { appId, appSecret, token, encodingAesKey, previousEncodingAesKey: undefined, baseUrl: wechat.baseUrl },
+      wechat: {
+        appId,
+        appSecret,
+        mode: 'qr',
+        token,
+        encodingAesKey,
+        previousEncodingAesKey: undefined,
+        confirmByCode: false,
+        openPlatform: false,
+        baseUrl: wechat.baseUrl,
+        authorizeUrl: wechat.baseUrl,
+      },
     }
     const server = await startServer(config, { ...edge, senders: { phone: sender, email: sender } })
     closing.push(() => server.close())

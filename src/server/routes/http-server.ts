@@ -3,7 +3,10 @@ import { serverHeader } from '../../contract/server.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
 import { sendProblem } from './problems.ts'
+import { serveReceipts } from './receipts.ts'
 import { serveContract } from './routes.ts'
+import { serveUndo } from './undo.ts'
+import { serveWeChatAuthorisation } from './wechat-authorisation.ts'
 import { serveWeChatCallback } from './wechat-callback.ts'
 
 /** A security key's response has at most 16 KiB; with base64url and JSON around it, no body is longer than this. */
@@ -76,5 +79,8 @@ export function createHttpServer({
   )
   serveContract(app, services)
   serveWeChatCallback(app, services)
+  serveReceipts(app, services)
+  serveUndo(app, services)
+  serveWeChatAuthorisation(app, services)
   return app
 }

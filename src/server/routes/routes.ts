@@ -4,11 +4,13 @@ import * as admin from '../../contract/admin.ts'
 import * as bindings from '../../contract/bindings.ts'
 import * as credentials from '../../contract/credentials.ts'
 import * as logins from '../../contract/logins.ts'
+import * as messages from '../../contract/messages.ts'
 import * as server from '../../contract/server.ts'
 import * as sessions from '../../contract/sessions.ts'
 import * as stepUp from '../../contract/step-up.ts'
 import { isoTime } from '../../lib/clock.ts'
 import { cancelPending, findOpenBinding } from '../domain/bindings/pending-binding.ts'
+import { listMessages, readMessage } from '../domain/message-status.ts'
 import { listEvents, readOverview } from '../domain/overview.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
@@ -22,6 +24,7 @@ export function serveContract(app: FastifyInstance, services: Services): void {
   serveStepUp(app, services)
   serveBindings(app, services)
   serveUnbinding(app, services)
+  serveMessages(app, services)
   serveAdmin(app, services)
 }
 
@@ -96,11 +99,17 @@ function serveBindings(app: FastifyInstance, services: Services): void {
   }))
   serveOperation(app, services, bindings.beginTotpBinding, ({ member, proof }) => totpBindings.begin(member, proof))
   serveOperation(app, services, bindings.finishCodeBinding, async ({ member, params, body }) => {
-    const binding = await findOpenBinding(services.domain, member, params.binding_id, ['phone', 'email', 'totp'])
+    const binding = await findOpenBinding(services.domain, member, params.binding_id, [
+      'phone',
+      'email',
+      'totp',
+      'wechat',
+    ])
     const { item } = binding
     if (item === 'phone' || item === 'email') {
       return contactBindings.finish(member, { ...binding, item }, body.code)
     }
+    if (item === 'wechat') return wechatBindings.finish(member, binding, body.code)
     return totpBindings.finish(member, binding, body.code)
   })
   serveOperation(app, services, bindings.beginWeChatBinding, ({ member, proof }) => wechatBindings.begin(member, proof))
@@ -127,6 +136,12 @@ function serveUnbinding(app: FastifyInstance, services: Services): void {
   serveOperation(app, services, bindings.unbindWebAuthn, ({ member, proof, params }) =>
     unbinding.unbindKey(member, proof, params.key_id),
   )
+}
+
+function serveMessages(app: FastifyInstance, services: Services): void {
+  const { domain } = services
+  serveOperation(app, services, messages.readMessage, ({ params }) => readMessage(domain, params.message_id))
+  serveOperation(app, services, messages.listMessages, ({ query }) => listMessages(domain, query), 'messages')
 }
 
 function serveAdmin(app: FastifyInstance, services: Services): void {

@@ -12,7 +12,7 @@ import { answerValidation, requestValidation, type Validation } from './validati
 const longestClient = 120
 
 /** Who sends this request, as the connection and its headers tell. */
-function callerOf(request: FastifyRequest): Caller {
+export function callerOf(request: FastifyRequest): Caller {
   const language = request.headers['accept-language']
   return {
     source: request.ip,

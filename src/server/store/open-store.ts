@@ -7,10 +7,14 @@ import { migrate } from './migrate.ts'
 import { accountQueries } from './queries/accounts.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
+import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
-import { eventQueries, outboxQueries, throttleQueries } from './queries/records.ts'
+import { outboxQueries, providerHealthQueries } from './queries/outbox.ts'
+import { eventQueries, throttleQueries } from './queries/records.ts'
+import { reversalQueries } from './queries/reversals.ts'
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
+import { wechatAuthorisationQueries } from './queries/wechat-authorisations.ts'
 import type { Tables } from './schema.ts'
 import { SqliteDialect } from './sqlite-dialect.ts'
 
@@ -21,11 +25,15 @@ const queriesOn = (db: Handle): Queries => ({
   challenges: challengeQueries(db),
   codes: codeQueries(db),
   bindings: bindingQueries(db),
+  wechatAuthorisations: wechatAuthorisationQueries(db),
   authenticators: authenticatorQueries(db),
   throttles: throttleQueries(db),
   events: eventQueries(db),
   outbox: outboxQueries(db),
+  figures: figureQueries(db),
+  providerHealth: providerHealthQueries(db),
   links: linkQueries(db),
+  reversals: reversalQueries(db),
   settings: settingQueries(db),
 })
 

@@ -20,6 +20,9 @@ export interface Tables {
   service_credentials: ServiceCredentialsTable
   settings: SettingsTable
   pushes: PushesTable
+  provider_health: ProviderHealthTable
+  reversals: ReversalsTable
+  wechat_authorisations: WeChatAuthorisationsTable
 }
 
 export interface AccountsTable {
@@ -63,6 +66,8 @@ export interface WeChatIdentitiesTable {
   account_id: string
   openid: string
   bound_at: number
+  /** Where the official account is tied to an Open Platform account; unique. */
+  unionid: string | null
 }
 
 export interface WebAuthnCredentialsTable {
@@ -168,6 +173,10 @@ export interface BindingsTable {
   created_at: number
   expires_at: number
   ended_at: number | null
+  /** When somebody scanned the QR code of a WeChat binding, who is then to confirm it. */
+  scanned_at: number | null
+  scanned_openid: string | null
+  scanned_unionid: string | null
   /** `bound`, `rebound`, `replaced`, `cancelled`, `refused:<problem>` once ended. */
   outcome: string | null
 }
@@ -194,7 +203,14 @@ export interface EventsTable {
 
 export interface OutboxTable {
   id: string
+  /** `email` or `phone`. */
   channel: string
+  /** `login`, `step_up`, `bind`, `notice`. */
+  purpose: string
+  /** Whose change or challenge it tells of; NULL at a login with a user name that nobody has. */
+  account_id: string | null
+  /** 1: it stands for a message where there is nowhere to send one; nobody receives it. */
+  decoy: number
   /** AES-256-GCM of the message as JSON; emptied once sent. */
   sealed_message: Uint8Array
   created_at: number
@@ -204,6 +220,61 @@ export interface OutboxTable {
   next_attempt_at: number
   sent_at: number | null
   failed_at: number | null
+  /** Who holds it while `next_attempt_at` lies ahead; NULL when nobody does. */
+  claim_id: string | null
+  /** Claims that ended without a word: whoever held it died. */
+  lapsed: number
+  /** Who took it over. */
+  provider: string | null
+  provider_message_id: string | null
+  /** Why the last attempt failed: a `DeliveryFailure`, `expired` or `lapsed`. */
+  failure: string | null
+  /** `delivered` or `undelivered`, by the provider's receipt. */
+  receipt: string | null
+  receipt_at: number | null
+}
+
+export interface ProviderHealthTable {
+  provider: string
+  /** In a row. */
+  failures: number
+  /** A `DeliveryFailure`; NULL when the last message was taken over. */
+  failure: string | null
+  since: number
+  /** Until then it is left out; 0: it is not. */
+  retry_at: number
+}
+
+/** A change of a number or address that a link can undo. */
+export interface ReversalsTable {
+  /** That of the change's event, which tells what it was and where it came from. */
+  id: string
+  account_id: string
+  /** `phone` or `email`. */
+  item: string
+  /** What was bound before the change, and its key; NULL when nothing was. */
+  value: string | null
+  value_key: string | null
+  /** SHA-256 of the link's secret; unique. */
+  secret_hash: string
+  /** Strictly grows with each change of the item: links of later changes end with the use of an earlier one. */
+  created_at: number
+  expires_at: number
+  ended_at: number | null
+  /** `reverted`, `superseded` once ended. */
+  outcome: string | null
+}
+
+/** A WeChat web authorisation under way: the state that comes back with the code. */
+export interface WeChatAuthorisationsTable {
+  /** SHA-256 of the state. */
+  state_hash: string
+  binding_id: string
+  /** SHA-256 of what the browser that began it keeps in a cookie. */
+  browser_hash: string
+  created_at: number
+  expires_at: number
+  used_at: number | null
 }
 
 export interface EnrolmentLinksTable {

@@ -4,7 +4,7 @@ import { json, type LoopbackAnswer, type LoopbackRequest } from '../loopback-ser
 import type { WeChatCredentials } from './credentials.ts'
 
 /** The operations that can be made to fail. */
-export type WeChatOperation = 'stable_token' | 'qrcode/create'
+export type WeChatOperation = 'stable_token' | 'qrcode/create' | 'user/info'
 
 /** What a QR code leads to. */
 export type QrLookup =
@@ -19,6 +19,14 @@ export interface WeChatApi {
   /** Voids every access token, as when the account's secret is reset. */
   revokeTokens(): void
   lookUp(url: string): QrLookup
+  /**
+   * Has somebody follow the account.
+   * @param unionid left out: one of their own
+   * @returns whether they followed it before
+   */
+  follow(openid: string, unionid?: string): boolean
+  /** Somebody stops following it; WeChat tells nothing of them any more. */
+  unfollow(openid: string): void
   /** How often each operation was called, failures included. */
   readonly calls: Readonly<Record<WeChatOperation, number>>
 }
@@ -37,6 +45,7 @@ const errmsgs: Readonly<Record<number, string>> = {
   [-1]: 'system error',
   40001: 'invalid credential, access_token is invalid or not latest',
   40002: 'invalid grant_type',
+  40003: 'invalid openid',
   40013: 'invalid appid',
   40014: 'invalid access_token',
   40052: 'invalid action name',
@@ -47,7 +56,9 @@ const errmsgs: Readonly<Record<number, string>> = {
   41001: 'access_token missing',
   41002: 'appid missing',
   41004: 'appsecret missing',
+  41009: 'openid missing',
   42001: 'access_token expired',
+  43001: 'require GET method',
   43002: 'require POST method',
   45009: 'reach max api daily quota limit',
   45011: 'api minute-quota reach limit must slower retry next minute',
@@ -71,13 +82,28 @@ interface Token {
   readonly expiresAt: number
 }
 
-/** @param tokenLength characters of an access token; WeChat announces up to 512 */
+interface Person {
+  readonly unionid: string
+  /** Seconds since the Unix epoch; undefined when they follow the account no longer. */
+  readonly since: number | undefined
+}
+
+/**
+ * @param tokenLength characters of an access token; WeChat announces up to 512
+ * @param openPlatform whether the account is tied to an Open Platform account
+ */
 export function createWeChatApi(
   credentials: WeChatCredentials,
-  { clock, random, tokenLength = 512 }: { clock: Clock; random: Random; tokenLength?: number },
+  {
+    clock,
+    random,
+    tokenLength = 512,
+    openPlatform = false,
+  }: { clock: Clock; random: Random; tokenLength?: number; openPlatform?: boolean },
 ): WeChatApi {
   const qrs = new Map<string, { readonly scene: string; readonly expiresAt: number }>()
-  const calls = { stable_token: 0, 'qrcode/create': 0 }
+  const people = new Map<string, Person>()
+  const calls = { stable_token: 0, 'qrcode/create': 0, 'user/info': 0 }
   let tokens: Token[] = []
   let forced: number[] = []
   let failures: { readonly errcode: number; readonly operation: WeChatOperation | undefined }[] = []
@@ -136,6 +162,27 @@ export function createWeChatApi(
     return { ticket: `gQ${randomText(94)}`, expire_seconds: granted, url }
   }
 
+  function userInfo(query: string): unknown {
+    const openid = new URLSearchParams(query).get('openid')
+    if (!openid) throw new ApiFault(41009)
+    const person = people.get(openid)
+    if (person === undefined) throw new ApiFault(40003)
+    if (person.since === undefined) return { subscribe: 0, openid, tagid_list: [] }
+    return {
+      subscribe: 1,
+      openid,
+      language: 'zh_CN',
+      subscribe_time: person.since,
+      ...(openPlatform ? { unionid: person.unionid } : {}),
+      remark: '',
+      groupid: 0,
+      tagid_list: [],
+      subscribe_scene: 'ADD_SCENE_QR_CODE',
+      qr_scene: 0,
+      qr_scene_str: '',
+    }
+  }
+
   function perform(request: LoopbackRequest): unknown {
     const operation = operationAt(request.path)
     if (operation === undefined) throw new ApiFault(40066)
@@ -144,6 +191,11 @@ export function createWeChatApi(
     if (failure !== undefined) {
       failures = failures.filter(planned => planned !== failure)
       throw new ApiFault(failure.errcode)
+    }
+    if (operation === 'user/info') {
+      if (request.method !== 'GET') throw new ApiFault(43001)
+      verifyToken(request.query)
+      return userInfo(request.query)
     }
     if (request.method !== 'POST') throw new ApiFault(43002)
     if (operation === 'qrcode/create') verifyToken(request.query)
@@ -168,6 +220,18 @@ export function createWeChatApi(
     revokeTokens: () => {
       tokens = []
     },
+    follow: (openid, unionid) => {
+      const known = people.get(openid)
+      people.set(openid, {
+        unionid: unionid ?? known?.unionid ?? `o${randomText(27)}`,
+        since: known?.since ?? seconds(),
+      })
+      return known?.since !== undefined
+    },
+    unfollow: openid => {
+      const known = people.get(openid)
+      if (known) people.set(openid, { ...known, since: undefined })
+    },
     lookUp: url => {
       const qr = qrs.get(url)
       if (qr === undefined) return { outcome: 'unknown' }
@@ -177,8 +241,8 @@ export function createWeChatApi(
 }
 
 function operationAt(path: string): WeChatOperation | undefined {
-  if (path === '/cgi-bin/stable_token') return 'stable_token'
-  return path === '/cgi-bin/qrcode/create' ? 'qrcode/create' : undefined
+  const operations = ['stable_token', 'qrcode/create', 'user/info'] as const
+  return operations.find(operation => path === `/cgi-bin/${operation}`)
 }
 
 function jsonObject(text: string): Record<string, unknown> {

@@ -22,13 +22,21 @@ export type ScanResult =
   | { readonly outcome: 'undelivered'; readonly openid: string; readonly status: number | undefined }
 
 /** People with WeChat on their phones. */
+export interface Scanner {
+  /** Whose phone; left out: always the same person's. */
+  readonly openid?: string
+  /** Who that is to the Open Platform; left out: nobody else. */
+  readonly unionid?: string
+}
+
 export interface WeChatPhone {
   /**
    * Scans a QR code. Who does not follow the account yet follows it by this.
    * @param url what the QR code says
-   * @param options.openid whose phone; left out: always the same person's
    */
-  scan(url: string, options?: { readonly openid?: string }): Promise<ScanResult>
+  scan(url: string, scanner?: Scanner): Promise<ScanResult>
+  /** Scans, and gives what pushes this one scan each time that it is called; at once or late, once or more often. */
+  scanFor(url: string, scanner?: Scanner): () => Promise<ScanResult>
   /** Pushes the last scan once more, as WeChat does when the answer got lost. */
   repeatLastPush(): Promise<ScanResult>
 }
@@ -52,15 +60,13 @@ interface ScanEvent {
 
 const repetitions = 3
 
-export function createWeChatPhone(api: Pick<WeChatApi, 'lookUp'>, options: WeChatPhoneOptions): WeChatPhone {
+export function createWeChatPhone(api: Pick<WeChatApi, 'lookUp' | 'follow'>, options: WeChatPhoneOptions): WeChatPhone {
   const { clock, random, credentials, officialAccount } = options
-  const followers = new Set<string>()
   const owner = openidFrom(random)
   let last: ScanEvent | undefined
 
-  function eventOf(scene: string, openid: string): ScanEvent {
-    const event = followers.has(openid) ? 'SCAN' : 'subscribe'
-    followers.add(openid)
+  function eventOf(scene: string, openid: string, unionid: string | undefined): ScanEvent {
+    const event = api.follow(openid, unionid) ? 'SCAN' : 'subscribe'
     const fields = [
       `<ToUserName><![CDATA[${officialAccount}]]></ToUserName>`,
       `<FromUserName><![CDATA[${openid}]]></FromUserName>`,
@@ -94,13 +100,17 @@ export function createWeChatPhone(api: Pick<WeChatApi, 'lookUp'>, options: WeCha
     return { outcome: 'undelivered', openid, status }
   }
 
+  function scanFor(url: string, { openid = owner, unionid }: Scanner = {}): () => Promise<ScanResult> {
+    const found = api.lookUp(url)
+    if (found.outcome !== 'found') return async () => ({ outcome: found.outcome })
+    const scanned = eventOf(found.scene, openid, unionid)
+    last = scanned
+    return () => push(scanned)
+  }
+
   return {
-    scan: async (url, { openid = owner } = {}) => {
-      const found = api.lookUp(url)
-      if (found.outcome !== 'found') return { outcome: found.outcome }
-      last = eventOf(found.scene, openid)
-      return push(last)
-    },
+    scanFor,
+    scan: (url, scanner) => scanFor(url, scanner)(),
     repeatLastPush: async () => (last === undefined ? { outcome: 'unknown' } : push(last)),
   }
 }

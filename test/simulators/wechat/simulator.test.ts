@@ -55,6 +55,8 @@ async function openBoth(answerTimeout: number) {
       write: async (value, expiresAt) => {
         stored = { value, expiresAt }
       },
+      claim: async () => true,
+      release: async () => {},
     },
   })
 }

@@ -1,7 +1,7 @@
 import type { CodeSent } from '../../../contract/schemas.ts'
-import type { AccountsTable, BindingsTable } from '../../store/schema.ts'
+import type { BindingsTable } from '../../store/schema.ts'
 import { recordChange } from '../change.ts'
-import { parseContact } from '../contacts.ts'
+import { boundContact, parseContact } from '../contacts.ts'
 import type { Domain, Member } from '../domain.ts'
 import { maskContact } from '../masks.ts'
 import type { Channel } from '../ports/store.ts'
@@ -28,9 +28,6 @@ export interface ContactBindings {
   finish(member: Member, binding: BindingsTable & { item: Channel }, code: string): Promise<Bound>
 }
 
-const boundKey = (account: AccountsTable, channel: Channel): string | null =>
-  channel === 'phone' ? account.phone_number : account.email_key
-
 export function createContactBindings(domain: Domain, stepUps: StepUps): ContactBindings {
   const { store, clock, outbox, policy } = domain
 
@@ -51,7 +48,7 @@ export function createContactBindings(domain: Domain, stepUps: StepUps): Contact
         member,
         { proof, operation, value: key },
         async (queries, challenge) => {
-          if (boundKey(member.account, channel) === key) throw new Refusal('already_bound')
+          if (boundContact(member.account, channel)?.key === key) throw new Refusal('already_bound')
           const binding = await insertPending(domain, queries, member, challenge, channel, { value })
           const code = await sendCode(domain, queries, subjectOf(binding, channel), value, member)
           return { binding_id: binding.id, code }
@@ -77,18 +74,19 @@ export function createContactBindings(domain: Domain, stepUps: StepUps): Contact
       const { key } = parseContact(channel, value, policy)
       const throttled = { kind: 'guess' as const, key: `bind:${member.account.id}:${channel}` }
       const consume = await judgeCode(domain, subjectOf(binding, channel), code, [throttled])
-      const { account } = member
-      const old = channel === 'phone' ? account.phone_number : account.email_address
       // Only now, with the code, has the person proven to own it: only now may they learn that it is somebody's.
       const owner = await store.read.accounts.ownerOfContact(channel, key)
-      if (owner !== undefined && owner !== account.id) {
+      if (owner !== undefined && owner !== member.account.id) {
         await store.transaction(consume)
         throw new Refusal('bound_elsewhere')
       }
-      await store.transaction(async queries => {
+      const replaced = await store.transaction(async queries => {
         await consume(queries)
         await finishPending(domain, queries, binding)
         const { method } = await stepUps.consumePending(queries, member, binding.challenge_id)
+        // As it is now: a link may have undone something since the request came.
+        const account = (await queries.accounts.find(member.account.id)) ?? member.account
+        const old = boundContact(account, channel)
         const taken = await queries.accounts.setContact(account.id, channel, { value, key }, clock.now())
         if (taken) throw new Refusal('bound_elsewhere')
         await queries.bindings.endByItem(account.id, channel, clock.now())
@@ -101,13 +99,15 @@ export function createContactBindings(domain: Domain, stepUps: StepUps): Contact
           method,
           details: {
             new: maskContact(channel, value),
-            ...(old ? { old: maskContact(channel, old) } : {}),
+            ...(old ? { old: maskContact(channel, old.value) } : {}),
           },
           newDestination: { channel, destination: value },
+          undoable: channel,
         })
+        return old !== null
       })
       outbox.wake()
-      return { item: channel, value: maskContact(channel, value), replaced: old !== null }
+      return { item: channel, value: maskContact(channel, value), replaced }
     },
   }
 }

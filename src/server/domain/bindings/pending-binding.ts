@@ -39,6 +39,9 @@ export async function insertPending(
     expires_at: now + policy.bindingLifetime,
     ended_at: null,
     outcome: null,
+    scanned_at: null,
+    scanned_openid: null,
+    scanned_unionid: null,
     ...extra,
   }
   await queries.bindings.insert(binding)

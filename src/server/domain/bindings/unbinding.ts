@@ -1,5 +1,7 @@
 import type { BindableItem } from '../../../contract/schemas.ts'
+import type { AccountsTable } from '../../store/schema.ts'
 import { recordChange } from '../change.ts'
+import { boundContact } from '../contacts.ts'
 import type { Domain, Member } from '../domain.ts'
 import { maskContact, maskOpenid } from '../masks.ts'
 import type { Queries } from '../ports/store.ts'
@@ -18,15 +20,13 @@ export interface Unbinding {
 }
 
 /**
- * Whether somebody could still log in: a password, an email address or a phone number is a way in of its own; a
+ * Whether somebody could log in to `account` as it is given: a password, an email address or a phone number is a way in of its own; a
  * security key is one together with an app, because a mere touch is not enough.
  */
-async function canStillLogIn(queries: Queries, accountId: string): Promise<boolean> {
-  const account = await queries.accounts.find(accountId)
-  if (!account) return false
+export async function canLogIn(queries: Queries, account: AccountsTable): Promise<boolean> {
   if (account.password_hash !== null || account.email_address !== null || account.phone_number !== null) return true
-  const keys = await queries.authenticators.listCredentials(accountId)
-  return keys.length > 0 && (await queries.authenticators.findTotp(accountId)) !== undefined
+  const keys = await queries.authenticators.listCredentials(account.id)
+  return keys.length > 0 && (await queries.authenticators.findTotp(account.id)) !== undefined
 }
 
 export function createUnbinding(domain: Domain, stepUps: StepUps): Unbinding {
@@ -35,7 +35,7 @@ export function createUnbinding(domain: Domain, stepUps: StepUps): Unbinding {
   /** Removes one item in the caller's transaction and returns what it was, masked; `undefined` when nothing is bound. */
   async function remove(
     queries: Queries,
-    { account }: Member,
+    account: AccountsTable,
     item: Exclude<BindableItem, 'webauthn'>,
   ): Promise<{ value: string | null } | undefined> {
     if (item === 'totp') return (await queries.authenticators.removeTotp(account.id)) ? { value: null } : undefined
@@ -44,29 +44,35 @@ export function createUnbinding(domain: Domain, stepUps: StepUps): Unbinding {
       const removed = await queries.authenticators.removeWeChat(account.id)
       return removed && identity ? { value: maskOpenid(identity.openid) } : undefined
     }
-    const current = await queries.accounts.find(account.id)
-    const value = item === 'phone' ? current?.phone_number : current?.email_address
-    if (!value) return undefined
+    const bound = boundContact(account, item)
+    if (!bound) return undefined
     await queries.accounts.setContact(account.id, item, null, clock.now())
-    return { value: maskContact(item, value) }
+    return { value: maskContact(item, bound.value) }
   }
 
+  /** The member's account as it is in this transaction. */
+  const current = async (queries: Queries, { account }: Member): Promise<AccountsTable> =>
+    (await queries.accounts.find(account.id)) ?? account
+
+  /** @param before the account before the change */
   const record = async (
     queries: Queries,
     member: Member,
+    before: AccountsTable,
     method: string | null,
     item: BindableItem,
     value: string | null,
   ) => {
     await queries.bindings.endByItem(member.account.id, item, clock.now())
-    if (!(await canStillLogIn(queries, member.account.id))) throw new Refusal('last_factor')
+    if (!(await canLogIn(queries, await current(queries, member)))) throw new Refusal('last_factor')
     await recordChange(domain, queries, member, {
-      account: member.account,
+      account: before,
       sessionId: member.session.id,
       action: `${item}.unbind`,
       notice: `${item}.unbind`,
       method,
       details: value === null ? {} : { old: value },
+      ...(item === 'phone' || item === 'email' ? { undoable: item } : {}),
     })
   }
 
@@ -74,9 +80,10 @@ export function createUnbinding(domain: Domain, stepUps: StepUps): Unbinding {
     async unbind(member, proof, item) {
       const use = { proof, operation: `${item}.unbind` as const, value: null }
       const unbound = await stepUps.withProof(member, use, async (queries, { method }) => {
-        const removed = await remove(queries, member, item)
+        const before = await current(queries, member)
+        const removed = await remove(queries, before, item)
         if (!removed) throw new Refusal('not_bound')
-        await record(queries, member, method, item, removed.value)
+        await record(queries, member, before, method, item, removed.value)
         return { item, value: removed.value }
       })
       outbox.wake()
@@ -88,7 +95,7 @@ export function createUnbinding(domain: Domain, stepUps: StepUps): Unbinding {
       const unbound = await stepUps.withProof(member, use, async (queries, { method }) => {
         const key = await queries.authenticators.removeCredential(member.account.id, keyId)
         if (!key) throw new Refusal('not_bound')
-        await record(queries, member, method, 'webauthn', key.name)
+        await record(queries, member, await current(queries, member), method, 'webauthn', key.name)
         return { item: 'webauthn' as const, value: key.name }
       })
       outbox.wake()

@@ -1,29 +1,30 @@
 import { toBase64url } from '../../../lib/base64url.ts'
 import { isoTime } from '../../../lib/clock.ts'
-import { sentence } from '../../messages/messages.ts'
 import type { AccountsTable, BindingsTable } from '../../store/schema.ts'
-import { recordChange } from '../change.ts'
-import type { Caller, Domain, Locale, Member } from '../domain.ts'
+import type { Domain, Member } from '../domain.ts'
 import { maskOpenid } from '../masks.ts'
-import type { Queries } from '../ports/store.ts'
 import type { WeChat, WeChatScan } from '../ports/wechat.ts'
 import { WeChatError } from '../ports/wechat-error.ts'
 import { Refusal } from '../refusal.ts'
 import type { StepUps } from '../step-up.ts'
 import { admitAttempt } from '../throttle.ts'
-import { findOpenBinding, finishPending, insertPending } from './pending-binding.ts'
-
-/** 192 random bits; WeChat takes up to 64 characters. */
-const sceneLength = 24
+import { judgeCode } from '../verification/one-time-code.ts'
+import type { Bound } from './contact-bindings.ts'
+import { findOpenBinding, insertPending } from './pending-binding.ts'
+import { bindWeChatIdentity, WeChatIdentityTaken } from './wechat-identity.ts'
+import { invitationQr } from './wechat-invitation.ts'
+import { createScanReceiver, type ScanAnswer, scanCodeSubject, sceneLength } from './wechat-scans.ts'
 
 export interface WeChatQrCode {
   readonly payload: string
   readonly expires_at: string
 }
 
+const problems = ['already_bound', 'bound_elsewhere', 'proof_used', 'snapshot_user', 'declined'] as const
+
 export interface WeChatBindingState {
-  readonly state: 'waiting' | 'bound' | 'expired' | 'refused'
-  readonly problem: 'already_bound' | 'bound_elsewhere' | 'proof_used' | null
+  readonly state: 'waiting' | 'scanned' | 'bound' | 'expired' | 'refused'
+  readonly problem: (typeof problems)[number] | null
   readonly value: string | null
   readonly replaced: boolean
   readonly expires_at: string
@@ -35,76 +36,34 @@ export interface WeChatBindings {
   begin(
     member: Member,
     proof: string | undefined,
-  ): Promise<{ binding_id: string; expires_at: string; qr: WeChatQrCode }>
+  ): Promise<{ binding_id: string; expires_at: string; qr: WeChatQrCode; confirm: 'none' | 'code' }>
   read(member: Member, bindingId: string): Promise<WeChatBindingState>
   renew(member: Member, bindingId: string): Promise<{ qr: WeChatQrCode }>
-  /** Takes a genuine push and returns what to say to the person who scanned; `undefined` when there is nothing. */
-  receiveScan(scan: WeChatScan, source: string): Promise<string | undefined>
-}
-
-type Problem = NonNullable<WeChatBindingState['problem']>
-
-const outcomes = {
-  bound: { state: 'bound', problem: null, replaced: false },
-  rebound: { state: 'bound', problem: null, replaced: true },
-  'refused:already_bound': { state: 'refused', problem: 'already_bound', replaced: false },
-  'refused:bound_elsewhere': { state: 'refused', problem: 'bound_elsewhere', replaced: false },
-  'refused:proof_used': { state: 'refused', problem: 'proof_used', replaced: false },
-} as const
-
-const isOutcome = (text: string): text is keyof typeof outcomes => Object.hasOwn(outcomes, text)
-
-class ScanRefused extends Error {
-  readonly problem: Problem
-  constructor(problem: Problem) {
-    super(problem)
-    this.problem = problem
-  }
+  /** Takes a genuine push, and tells what to say to the person who scanned. */
+  receiveScan(scan: WeChatScan): Promise<ScanAnswer>
+  /** Binds whoever scanned, by the code that they were shown. */
+  finish(member: Member, binding: BindingsTable, code: string): Promise<Bound>
 }
 
 export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBindings {
   const { store, clock, random, outbox, policy } = domain
 
   async function createQr(account: AccountsTable): Promise<{ scene: string; qrExpiresAt: number; qr: WeChatQrCode }> {
-    const { wechat } = domain
-    if (!wechat) throw new Refusal('wechat_not_configured')
+    const { wechat, webAuthorisation } = domain
+    if (!wechat && !webAuthorisation) throw new Refusal('wechat_not_configured')
     await store.transaction(queries =>
       admitAttempt(queries, [{ kind: 'send', key: `wechat:${account.id}` }], clock.now()),
     )
+    if (!wechat) return invitationQr(domain)
     const scene = toBase64url(random.bytes(sceneLength))
     const made = await askWeChat(wechat, scene, Math.ceil(policy.qrLifetime / 1000))
     const qrExpiresAt = clock.now() + Math.min(policy.qrLifetime, made.expiresInSeconds * 1000)
     return { scene, qrExpiresAt, qr: { payload: made.url, expires_at: isoTime(qrExpiresAt) } }
   }
 
-  /** Binds the identity that scanned; all in one transaction with the proof. @throws {ScanRefused} */
-  async function bind(
-    queries: Queries,
-    binding: BindingsTable,
-    account: AccountsTable,
-    scan: WeChatScan,
-    caller: Caller,
-  ): Promise<void> {
-    const now = clock.now()
-    const owner = await queries.authenticators.ownerOfWeChat(scan.openid)
-    if (owner !== undefined) throw new ScanRefused(owner === account.id ? 'already_bound' : 'bound_elsewhere')
-    const earlier = await queries.authenticators.findWeChat(account.id)
-    await finishPending(domain, queries, binding, earlier ? 'rebound' : 'bound')
-    const { method } = await stepUps.consumePending(queries, null, binding.challenge_id)
-    const identity = { account_id: account.id, openid: scan.openid, bound_at: now }
-    if (await queries.authenticators.putWeChat(identity)) throw new ScanRefused('bound_elsewhere')
-    await queries.bindings.endByItem(account.id, 'wechat', now)
-    await recordChange(domain, queries, caller, {
-      account,
-      sessionId: binding.session_id,
-      action: 'wechat.bind',
-      notice: earlier ? 'wechat.replace' : 'wechat.bind',
-      method,
-      details: { new: maskOpenid(scan.openid), ...(earlier ? { old: maskOpenid(earlier.openid) } : {}) },
-    })
-  }
-
   return {
+    receiveScan: createScanReceiver(domain, stepUps),
+
     async begin(member, proof) {
       const use = { proof, operation: 'wechat.bind', value: null } as const
       // WeChat is asked only for those who have proven who they are, and outside of any transaction.
@@ -116,7 +75,8 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
           qr_expires_at: qrExpiresAt,
         }),
       )
-      return { binding_id: binding.id, expires_at: isoTime(binding.expires_at), qr }
+      const confirm = domain.wechat?.confirmByCode ? 'code' : 'none'
+      return { binding_id: binding.id, expires_at: isoTime(binding.expires_at), qr, confirm }
     },
 
     async read(member, bindingId) {
@@ -127,14 +87,15 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
         expires_at: isoTime(binding.expires_at),
         qr_expires_at: isoTime(binding.qr_expires_at ?? binding.expires_at),
       }
-      if (binding.outcome && isOutcome(binding.outcome)) {
+      const outcome = outcomeOf(binding.outcome)
+      if (outcome?.state === 'bound') {
         const identity = await store.read.authenticators.findWeChat(member.account.id)
-        const outcome = outcomes[binding.outcome]
-        const value = outcome.state === 'bound' && identity ? maskOpenid(identity.openid) : null
-        return { ...outcome, value, ...times }
+        return { ...outcome, value: identity ? maskOpenid(identity.openid) : null, ...times }
       }
+      if (outcome) return { ...outcome, value: null, ...times }
       const isOver = binding.ended_at !== null || binding.expires_at <= clock.now()
-      return { state: isOver ? 'expired' : 'waiting', problem: null, value: null, replaced: false, ...times }
+      const state = isOver ? 'expired' : binding.scanned_at === null ? 'waiting' : 'scanned'
+      return { state, problem: null, value: null, replaced: false, ...times }
     },
 
     async renew(member, bindingId) {
@@ -145,51 +106,46 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
       return { qr }
     },
 
-    async receiveScan(scan, source) {
-      const now = clock.now()
-      const binding = await store.read.bindings.findByScene(scan.scene)
-      const account = binding && (await store.read.accounts.find(binding.account_id))
-      const locale: Locale = account?.locale === 'zh-CN' || !account ? 'zh-CN' : 'en'
-      const values = { username: maskUsername(account?.username ?? ''), service: policy.serviceName }
-      const push = `${scan.openid}:${scan.createTime}:${scan.scene}`
-      const isOpen =
-        binding?.ended_at === null && binding.expires_at > now && (binding.qr_expires_at ?? 0) > now && account
-      if (!isOpen) {
-        const isFirst = await store.transaction(queries => queries.settings.rememberPush(push, now))
-        return isFirst ? sentence(locale, 'wechat_refused_expired', values) : undefined
-      }
-      const caller: Caller = { source, client: 'WeChat', locale }
+    async finish(member, binding, code) {
+      const throttled = { kind: 'guess' as const, key: `bind:${member.account.id}:wechat` }
+      const consume = await judgeCode(domain, scanCodeSubject(binding), code, [throttled])
+      const { scanned_openid: openid, scanned_unionid: unionid, wechat_scene: scene } = binding
+      if (openid === null || scene === null) throw new Refusal('code_not_sent')
       try {
-        const isFirst = await store.transaction(async queries => {
-          if (!(await queries.settings.rememberPush(push, now))) return false
-          await bind(queries, binding, account, scan, caller)
-          return true
+        const replaced = await store.transaction(async queries => {
+          await consume(queries)
+          // The QR code may have been renewed since, and somebody else have scanned it.
+          const isTheirs = await queries.bindings.claimScan(binding.id, { scene, openid, unionid }, clock.now())
+          if (!isTheirs) throw new Refusal('binding_expired')
+          const { account } = member
+          const whose = { binding, account, identity: { openid, unionid }, caller: member }
+          const replacedOne = await bindWeChatIdentity(domain, stepUps, queries, whose)
+          await queries.throttles.clear([`guess:${throttled.key}`])
+          return replacedOne
         })
         outbox.wake()
-        return isFirst ? sentence(locale, 'wechat_bound', values) : undefined
+        return { item: 'wechat', value: maskOpenid(openid), replaced }
       } catch (error) {
-        const problem = error instanceof ScanRefused ? error.problem : proofProblem(error)
+        if (!(error instanceof WeChatIdentityTaken)) throw error
         await store.transaction(async queries => {
-          await queries.settings.rememberPush(push, now)
-          await queries.bindings.end(binding.id, `refused:${problem}`, now)
+          await consume(queries)
+          await queries.bindings.end(binding.id, `refused:${error.problem}`, clock.now())
         })
-        const key = (
-          {
-            already_bound: 'wechat_refused_already',
-            bound_elsewhere: 'wechat_refused_elsewhere',
-            proof_used: 'wechat_refused_expired',
-          } as const
-        )[problem]
-        return sentence(locale, key, values)
+        throw new Refusal(error.problem)
       }
     },
   }
 }
 
-/** A refusal that ends the binding; anything else is a fault, and WeChat will push again. */
-function proofProblem(error: unknown): Problem {
-  if (error instanceof Refusal) return 'proof_used'
-  throw error
+/** What the column `outcome` tells of a binding that has been decided. */
+function outcomeOf(
+  outcome: string | null,
+): (Pick<WeChatBindingState, 'problem' | 'replaced'> & { state: 'bound' | 'refused' }) | undefined {
+  if (outcome === 'bound' || outcome === 'rebound') {
+    return { state: 'bound', problem: null, replaced: outcome === 'rebound' }
+  }
+  const problem = problems.find(known => outcome === `refused:${known}`)
+  return problem && { state: 'refused', problem, replaced: false }
 }
 
 async function askWeChat(wechat: WeChat, scene: string, seconds: number) {
@@ -199,10 +155,4 @@ async function askWeChat(wechat: WeChat, scene: string, seconds: number) {
     if (!(error instanceof WeChatError)) throw error
     throw new Refusal(error.code === 'wechat_configuration' ? 'wechat_misconfigured' : 'wechat_unavailable', {}, error)
   }
-}
-
-/** `a***e`: the person who scans must recognise their account, and nobody else's. */
-function maskUsername(username: string): string {
-  const letters = [...username]
-  return `${letters[0] ?? ''}***${letters.length > 2 ? letters.at(-1) : ''}`
 }

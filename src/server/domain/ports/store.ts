@@ -1,3 +1,4 @@
+import type { MessageState } from '../../../contract/messages.ts'
 import type {
   AccountsTable,
   BindingsTable,
@@ -6,11 +7,14 @@ import type {
   EventsTable,
   LoginsTable,
   OutboxTable,
+  ProviderHealthTable,
   RecoveryCodesTable,
+  ReversalsTable,
   SessionsTable,
   ThrottlesTable,
   TotpTable,
   WebAuthnCredentialsTable,
+  WeChatAuthorisationsTable,
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
 
@@ -31,12 +35,16 @@ export interface Queries {
   readonly challenges: ChallengeQueries
   readonly codes: CodeQueries
   readonly bindings: BindingQueries
+  readonly wechatAuthorisations: WeChatAuthorisationQueries
   readonly authenticators: AuthenticatorQueries
   readonly throttles: ThrottleQueries
   readonly events: EventQueries
   readonly outbox: OutboxQueries
+  readonly providerHealth: ProviderHealthQueries
   readonly links: LinkQueries
+  readonly reversals: ReversalQueries
   readonly settings: SettingQueries
+  readonly figures: FigureQueries
 }
 
 export interface Store {
@@ -122,6 +130,8 @@ export interface ChallengeQueries {
   consumeProof(use: ProofUse, now: number): Promise<ChallengesTable | undefined>
   /** Consumes the proof behind a binding that it authorised. */
   consumeById(id: string, now: number): Promise<boolean>
+  /** Ends the challenges of an account that expire after `expiringAfter`, with the proofs that answered them. */
+  endAll(accountId: string, expiringAfter: number, now: number): Promise<void>
 }
 
 export interface CodeQueries {
@@ -137,12 +147,31 @@ export interface BindingQueries {
   insert(row: BindingsTable): Promise<void>
   find(id: string): Promise<BindingsTable | undefined>
   findByScene(scene: string): Promise<BindingsTable | undefined>
+  /** Gives the open binding another QR code; who scanned the one before is forgotten. */
   setQr(id: string, scene: string, qrExpiresAt: number): Promise<boolean>
+  /**
+   * Notes who scanned the QR code `scene` of an open binding: the first of all while the code lives, and that one
+   * again until the binding ends.
+   */
+  claimScan(id: string, scan: { scene: string; openid: string; unionid: string | null }, now: number): Promise<boolean>
   end(id: string, outcome: string, now: number): Promise<boolean>
+  /** Notes a scan of the QR code that carries `scene`, unless it has expired or its binding has ended. */
+  markScanned(scene: string, now: number): Promise<boolean>
+  /** Takes back that somebody scanned: they are not at it any more. */
+  clearScanned(id: string): Promise<void>
   /** Ends the open bindings that one proof authorised. */
   endByChallenge(challengeId: string, now: number): Promise<void>
   /** Ends the open bindings of an item of an account. */
   endByItem(accountId: string, item: string, now: number): Promise<void>
+  /** Ends the open bindings of an account. */
+  endAll(accountId: string, now: number): Promise<void>
+}
+
+export interface WeChatAuthorisationQueries {
+  insert(row: WeChatAuthorisationsTable): Promise<void>
+  find(stateHash: string): Promise<WeChatAuthorisationsTable | undefined>
+  /** Uses a state that has neither been used nor expired. */
+  use(stateHash: string, now: number): Promise<boolean>
 }
 
 /** What is bound to an account beside what its own row says. */
@@ -162,7 +191,8 @@ export interface AuthenticatorQueries {
   /** Accepts the code of `step`, unless it or a later one was accepted before. */
   useTotpStep(accountId: string, step: number, now: number): Promise<boolean>
   findWeChat(accountId: string): Promise<WeChatIdentitiesTable | undefined>
-  ownerOfWeChat(openid: string): Promise<string | undefined>
+  /** Whose account the identity is bound to, by its openid or, where it has one, by its unionid. */
+  ownerOfWeChat(openid: string, unionid: string | null): Promise<string | undefined>
   putWeChat(row: WeChatIdentitiesTable): Promise<Taken | undefined>
   removeWeChat(accountId: string): Promise<boolean>
   listCredentials(accountId: string): Promise<WebAuthnCredentialsTable[]>
@@ -184,17 +214,92 @@ export interface ThrottleQueries {
 
 export interface EventQueries {
   insert(row: EventsTable): Promise<void>
+  find(id: string): Promise<EventsTable | undefined>
   list(accountId: string, limit: number, before: { at: number; id: string } | undefined): Promise<EventsTable[]>
+}
+
+/** Messages that are claimed and sent apart from all others: a notice never stands before a code, nor mail before SMS. */
+export interface Lane {
+  readonly channel: Channel
+  readonly kind: 'code' | 'notice'
+}
+
+export interface Claim {
+  /** Fresh for each claim. */
+  readonly claimId: string
+  readonly now: number
+  /** Until then no other claim gets the messages. */
+  readonly leaseUntil: number
+  readonly limit: number
+}
+
+/** A message as whoever claimed it knows it. What is written of it holds only while nobody else has claimed it. */
+export type ClaimedMessage = Pick<OutboxTable, 'id' | 'claim_id'>
+
+export interface OutboxListing {
+  readonly state: MessageState | undefined
+  readonly limit: number
+  /** The last of an earlier page. */
+  readonly before: { readonly at: number; readonly id: string } | undefined
 }
 
 export interface OutboxQueries {
   insert(row: OutboxTable): Promise<void>
-  /** Takes up to `limit` due messages for `leaseMilliseconds`; no other claim gets them meanwhile. */
-  claimDue(now: number, leaseMilliseconds: number, limit: number): Promise<OutboxTable[]>
-  markSent(id: string, now: number): Promise<void>
-  markFailed(id: string, now: number): Promise<void>
-  postpone(id: string, nextAttemptAt: number): Promise<void>
-  nextDueAt(): Promise<number | undefined>
+  /** When the first message of the lane is due; one that is claimed is when its lease ends. */
+  nextDueAt(lane: Lane): Promise<number | undefined>
+  /**
+   * Takes due messages, those that have been due longest first. One whose last holder let the lease end without a word
+   * comes with one `lapsed` more.
+   */
+  claimDue(lane: Lane, claim: Claim): Promise<OutboxTable[]>
+  /** As `claimDue`, of those alone whose time has passed. */
+  claimExpired(lane: Lane, claim: Claim): Promise<OutboxTable[]>
+  /** These three end the claim; false when it was somebody else's by then. */
+  markSent(
+    message: ClaimedMessage,
+    sent: { provider: string | null; providerMessageId: string | null; failure: 'uncertain' | null },
+    now: number,
+  ): Promise<boolean>
+  markFailed(message: ClaimedMessage, failure: string, now: number): Promise<boolean>
+  postpone(
+    message: ClaimedMessage,
+    next: { failure: string | null; lapsed: number; nextAttemptAt: number },
+  ): Promise<boolean>
+  find(id: string): Promise<OutboxTable | undefined>
+  /** Messages to somebody, the newest first, each with the name of its account. */
+  list(listing: OutboxListing): Promise<(OutboxTable & { username: string | null })[]>
+  /** Removes at most `limit` messages that were added before `before` and whose time has passed; how many. */
+  removeOld(before: number, limit: number): Promise<number>
+  /**
+   * Notes what a provider tells of a message that it had taken over. `delivered` is final; `undelivered` gives way to
+   * it, and to nothing else.
+   * @returns false when nothing changed: the message is unknown, or as much was known before
+   */
+  setReceipt(
+    provider: string,
+    providerMessageId: string,
+    receipt: 'delivered' | 'undelivered',
+    now: number,
+  ): Promise<boolean>
+}
+
+/** Links that undo the change of a number or an address. */
+export interface ReversalQueries {
+  insert(row: ReversalsTable): Promise<void>
+  /** Also one that has ended or expired. */
+  find(secretHash: string): Promise<ReversalsTable | undefined>
+  /** The links of an account that still work. */
+  listLive(accountId: string, now: number): Promise<Pick<ReversalsTable, 'item' | 'created_at'>[]>
+  /** Takes the link, so that nobody else does; `undefined` when it has ended or expired. */
+  use(secretHash: string, now: number): Promise<ReversalsTable | undefined>
+  /** Ends the links of changes of this item that were made after `createdAt`. */
+  endLater(accountId: string, item: string, createdAt: number, now: number): Promise<void>
+}
+
+export interface ProviderHealthQueries {
+  list(): Promise<ProviderHealthTable[]>
+  find(provider: string): Promise<ProviderHealthTable | undefined>
+  put(row: ProviderHealthTable): Promise<void>
 }
 
 export interface LinkQueries {
@@ -222,8 +327,20 @@ export interface LinkQueries {
 export interface SettingQueries {
   read(name: string): Promise<{ sealedValue: Uint8Array; expiresAt: number } | undefined>
   write(name: string, sealedValue: Uint8Array, expiresAt: number): Promise<void>
+  /** Takes the lease `name` for `holder` until `until`, unless somebody else's lasts beyond `now`. */
+  claim(name: string, holder: Uint8Array, until: number, now: number): Promise<boolean>
+  /** Gives the lease back, if it is `holder`'s still. */
+  release(name: string, holder: Uint8Array): Promise<void>
   /** Remembers a push; false when it was seen before. */
   rememberPush(key: string, now: number): Promise<boolean>
   /** Removes at most `limit` rows of each kind that expired before `before`; how many. */
   removeExpired(before: number, limit: number): Promise<number>
+}
+
+/** What operators watch. */
+export interface FigureQueries {
+  /** Messages to somebody that wait to be sent, by channel. Times are in milliseconds since the Unix epoch. */
+  backlog(): Promise<
+    readonly { readonly channel: string; readonly queued: number; readonly oldest_created_at: number }[]
+  >
 }

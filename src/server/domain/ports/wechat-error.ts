@@ -24,10 +24,11 @@ export class WeChatError extends Error {
  * - `size`: larger than any push of WeChat's
  * - `format`: a parameter or an element is missing, repeated or malformed, or the XML is
  * - `signature`: not signed with our token
+ * - `stale`: signed more than five minutes before or after our time
  * - `encryption`: no key of ours decrypts it
  * - `appid`: meant for another official account
  */
-export type WeChatRefusal = 'mode' | 'size' | 'format' | 'signature' | 'encryption' | 'appid'
+export type WeChatRefusal = 'mode' | 'size' | 'format' | 'signature' | 'stale' | 'encryption' | 'appid'
 
 /** A callback request that is not WeChat's, or not for us. The reason is for logs, not for whoever sent it. */
 export class WeChatPushRefused extends Error {

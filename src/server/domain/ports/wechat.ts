@@ -33,6 +33,8 @@ export type WeChatPush = WeChatScan | { readonly kind: 'other' }
 export type WeChatCallbackQuery = Readonly<Record<string, unknown>>
 
 export interface WeChat {
+  /** Whether whoever scans is to have a code typed in where the QR code was shown. */
+  readonly confirmByCode: boolean
   /**
    * A QR code that leads whoever scans it to the official account, and tells us by a push carrying `scene`.
    * @param scene 1–64 characters of `A–Z a–z 0–9 _ -`; at least 112 random bits, single use
@@ -42,6 +44,13 @@ export interface WeChat {
    */
   createQr(scene: string, expiresInSeconds: number): Promise<WeChatQr>
   /**
+   * The person's id with all accounts of one Open Platform account, within two seconds.
+   * @param openid of somebody who has just scanned
+   * @returns `undefined` where this official account is tied to none, or WeChat tells none
+   * @throws {WeChatError}
+   */
+  readUnionid(openid: string): Promise<string | undefined>
+  /**
    * Answers the request by which WeChat checks the callback address.
    * @returns the `echostr` to answer verbatim, as text/plain
    * @throws {WeChatPushRefused} when the request is not signed with our token
@@ -49,7 +58,7 @@ export interface WeChat {
   verifyUrl(query: WeChatCallbackQuery): string
   /**
    * Authenticates, decrypts and reads a push. It keeps no state: a repeated push opens again, with the same `openid`
-   * and `createTime`.
+   * and `createTime`. What was signed more than five minutes ago, or ahead of our clock, is no push any more.
    * @param body the request's text, untouched
    * @throws {WeChatPushRefused} when it is not a genuine push for this official account in AES mode
    */
@@ -62,6 +71,12 @@ export interface WeChat {
    */
   sealReply(scan: WeChatScan, text: string): string
 }
+
+/**
+ * - `refresh`: to ask for the next token; given back afterwards
+ * - `force`: to have WeChat void the token that it keeps handing out; kept, so that it happens seldom
+ */
+export type WeChatTokenLease = 'refresh' | 'force'
 
 /** Keeps the official account's access token for all processes; the implementation encrypts it at rest. */
 export interface WeChatAccessTokenStore {
@@ -76,6 +91,14 @@ export interface WeChatAccessTokenStore {
    * @param expiresAt milliseconds since the Unix epoch
    */
   write(value: string, expiresAt: number): Promise<void>
+  /**
+   * Takes a lease over all processes. Whoever holds it and dies loses it at `until`.
+   * @param holder a random text that tells this claim from others
+   * @returns false while another's lasts
+   */
+  claim(lease: WeChatTokenLease, holder: string, until: number, now: number): Promise<boolean>
+  /** Gives the lease `refresh` back, if it is `holder`'s still. */
+  release(holder: string): Promise<void>
 }
 
 export interface WeChatAccessToken {

@@ -25,9 +25,15 @@ export async function boundMethods(
   const choices: (MethodChoice | false)[] = [
     account.password_hash !== null && { method: 'password', hint: null },
     account.email_address !== null &&
-      outbox.channels.has('email') && { method: 'email', hint: maskEmail(account.email_address) },
+      outbox.reach('email', account.email_address) === 'available' && {
+        method: 'email',
+        hint: maskEmail(account.email_address),
+      },
     account.phone_number !== null &&
-      outbox.channels.has('phone') && { method: 'phone', hint: maskPhone(account.phone_number) },
+      outbox.reach('phone', account.phone_number) === 'available' && {
+        method: 'phone',
+        hint: maskPhone(account.phone_number),
+      },
     totp !== null && { method: 'totp', hint: null },
     keys.length > 0 && { method: 'webauthn', hint: keys.map(({ name }) => name).join(', ') },
     recoveryCodesLeft > 0 && { method: 'recovery', hint: String(recoveryCodesLeft) },

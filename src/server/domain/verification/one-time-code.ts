@@ -12,19 +12,23 @@ import { admitAttempt, type Throttled } from '../throttle.ts'
 
 const codeLength = 6
 
+/** Any subject, whichever way its code reaches the person. */
+type AnySubject = CodeSubject<Channel | 'wechat'>
+
 /** What a code is for. The code is bound to all of it: it opens nothing else. */
-export interface CodeSubject {
+export interface CodeSubject<C extends Channel | 'wechat' = Channel> {
   readonly purpose: 'login' | 'step_up' | 'bind'
   /** The login, challenge or binding. */
   readonly id: string
   readonly accountId: string | null
   readonly accountKey: string
-  readonly channel: Channel
+  /** `wechat`: shown to whoever scanned, in the answer to the scan. */
+  readonly channel: C
   /** `null`: there is nowhere to send it; everything looks the same, but no code will match. */
   readonly destination: string | null
 }
 
-const hashOf = (domain: Pick<Domain, 'keys'>, subject: CodeSubject, code: string): string =>
+const hashOf = (domain: Pick<Domain, 'keys'>, subject: AnySubject, code: string): string =>
   domain.keys.hashText(
     'code',
     subject.purpose,
@@ -42,11 +46,61 @@ const sendThrottles = ({ keys }: Pick<Domain, 'keys'>, subject: CodeSubject): Th
     : []),
 ]
 
+/** Stores the keyed hash of a code, in the caller's transaction; an earlier code of the subject stops working. */
+export async function storeCode(
+  domain: Pick<Domain, 'keys' | 'clock' | 'random'>,
+  queries: Queries,
+  subject: AnySubject,
+  code: string,
+  expiresAt: number,
+): Promise<void> {
+  await queries.codes.insert({
+    id: newId(domain.random),
+    account_id: subject.accountId,
+    purpose: subject.purpose,
+    subject_id: subject.id,
+    channel: subject.channel,
+    code_hash: hashOf(domain, subject, code),
+    sent_at: domain.clock.now(),
+    expires_at: expiresAt,
+    used_at: null,
+    replaced_at: null,
+  })
+}
+
+/** Whether `code` is the subject's newest one and still to be used. */
+export async function isWaitingCode(
+  domain: Pick<Domain, 'keys' | 'clock'>,
+  queries: Queries,
+  subject: AnySubject,
+  code: string,
+): Promise<boolean> {
+  const row = await queries.codes.latest(subject.id, subject.channel)
+  if (!row || row.used_at !== null || row.expires_at <= domain.clock.now()) return false
+  return matches(domain, subject, row, code)
+}
+
+/**
+ * Whether somebody delivers to the subject's destination now. At a login nothing may depend on it but whether a message
+ * or a decoy is queued, since it would tell that there is a number, and of which country.
+ * @throws {Refusal} `method_not_available` where the whole channel is off, for everybody alike; after the person has
+ * proven who they are, also where this destination is; `phone_country_unserved` where it is to be bound.
+ */
+function isReachable({ outbox }: Pick<Domain, 'outbox'>, { channel, destination, purpose }: CodeSubject): boolean {
+  const reach = destination === null ? 'off' : outbox.reach(channel, destination)
+  if (purpose === 'bind' && reach === 'unserved') throw new Refusal('phone_country_unserved')
+  if (outbox.reach(channel, null) !== 'available') throw new Refusal('method_not_available')
+  if (reach === 'available') return true
+  if (purpose === 'login' || destination === null) return false
+  throw new Refusal('method_not_available')
+}
+
 /**
  * Makes a code of six digits, stores its keyed hash and puts its message into the outbox, in the caller's transaction;
  * an earlier code of the subject stops working. Call `outbox.wake()` after the commit.
  * @param shown how the destination is named in the answer
- * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many.
+ * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many; `method_not_available` and
+ * `phone_country_unserved` where nobody delivers.
  */
 export async function sendCode(
   domain: Domain,
@@ -56,7 +110,7 @@ export async function sendCode(
   caller: Caller,
 ): Promise<CodeSent> {
   const { clock, random, policy, outbox } = domain
-  if (!outbox.channels.has(subject.channel)) throw new Refusal('method_not_available')
+  const reachable = isReachable(domain, subject)
   const now = clock.now()
   const previous = await queries.codes.latest(subject.id, subject.channel)
   const resendAt = (previous?.sent_at ?? Number.NEGATIVE_INFINITY) + policy.resendAfter
@@ -65,26 +119,22 @@ export async function sendCode(
 
   const code = randomDigits(random, codeLength)
   const expiresAt = now + policy.codeLifetime
-  await queries.codes.insert({
-    id: newId(random),
-    account_id: subject.accountId,
-    purpose: subject.purpose,
-    subject_id: subject.id,
-    channel: subject.channel,
-    code_hash: hashOf(domain, subject, code),
-    sent_at: now,
-    expires_at: expiresAt,
-    used_at: null,
-    replaced_at: null,
-  })
+  await storeCode(domain, queries, subject, code, expiresAt)
   const { destination } = subject
-  const message = destination ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
-  await outbox.add(queries, message, expiresAt)
+  const message =
+    destination && reachable ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
+  const messageId = await outbox.add(queries, message, {
+    channel: subject.channel,
+    purpose: subject.purpose,
+    accountId: subject.accountId,
+    notAfter: expiresAt,
+  })
   return {
     channel: subject.channel,
     destination: shown,
     expires_at: isoTime(expiresAt),
     resend_at: isoTime(now + policy.resendAfter),
+    message_id: messageId,
   }
 }
 
@@ -93,7 +143,7 @@ export const loginKey = ({ keys }: Pick<Domain, 'keys'>, usernameKey: string): s
   keys.hashText('throttle', usernameKey)
 
 /** Whether `code` is one that was sent to this account for something else. */
-async function wasSentForOtherPurpose(domain: Domain, subject: CodeSubject, code: string): Promise<boolean> {
+async function wasSentForOtherPurpose(domain: Domain, subject: AnySubject, code: string): Promise<boolean> {
   const { store, clock } = domain
   if (!subject.accountId || subject.purpose === 'login') return false
   const account = await store.read.accounts.find(subject.accountId)
@@ -116,7 +166,7 @@ async function wasSentForOtherPurpose(domain: Domain, subject: CodeSubject, code
   return false
 }
 
-const matches = (domain: Pick<Domain, 'keys'>, subject: CodeSubject, row: CodesTable, code: string): boolean =>
+const matches = (domain: Pick<Domain, 'keys'>, subject: AnySubject, row: CodesTable, code: string): boolean =>
   equalBytes(utf8(row.code_hash), utf8(hashOf(domain, subject, code))) && subject.destination !== null
 
 /**
@@ -126,7 +176,7 @@ const matches = (domain: Pick<Domain, 'keys'>, subject: CodeSubject, row: CodesT
  */
 export async function judgeCode(
   domain: Domain,
-  subject: CodeSubject,
+  subject: AnySubject,
   code: string,
   throttled: readonly Throttled[],
 ): Promise<(queries: Queries) => Promise<void>> {

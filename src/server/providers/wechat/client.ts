@@ -23,6 +23,7 @@ const maximumAnswerLength = 64 * 1024
  * Calls one operation of WeChat's API, once more when the system is busy.
  * @param operation its path without the leading slash, e.g. `cgi-bin/stable_token`
  * @param query secrets may be in here: it enters no error
+ * @param body posted as JSON; `undefined` makes it a GET
  * @returns the answer, whose `errcode`, if any, is 0
  * @throws {WeChatError}
  */
@@ -30,7 +31,7 @@ export async function callWeChat(
   endpoint: WeChatEndpoint,
   operation: string,
   query: Readonly<Record<string, string>>,
-  body: unknown,
+  body?: unknown,
 ): Promise<WeChatAnswer> {
   try {
     return await callOnce(endpoint, operation, query, body)
@@ -45,11 +46,11 @@ async function callOnce(
   endpoint: WeChatEndpoint,
   operation: string,
   query: Readonly<Record<string, string>>,
-  body: unknown,
+  body?: unknown,
 ): Promise<WeChatAnswer> {
   const url = new URL(operation, endpoint.baseUrl.endsWith('/') ? endpoint.baseUrl : `${endpoint.baseUrl}/`)
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-  const text = await post(url, operation, endpoint.timeout, JSON.stringify(body))
+  const text = await exchange(url, operation, endpoint.timeout, body)
   const answer = parseAnswer(operation, text)
   const errcode = answer.errcode ?? 0
   if (typeof errcode !== 'number' || !Number.isSafeInteger(errcode)) throw unavailable(operation, 'gave no errcode')
@@ -59,12 +60,16 @@ async function callOnce(
   return answer
 }
 
-async function post(url: URL, operation: string, timeout: number, body: string): Promise<string> {
+async function exchange(url: URL, operation: string, timeout: number, body: unknown): Promise<string> {
+  const accept = { accept: 'application/json' }
+  const posted = {
+    method: 'POST' as const,
+    headers: { ...accept, 'content-type': 'application/json; charset=utf-8' },
+    body: JSON.stringify(body),
+  }
   try {
     const answer = await request(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json; charset=utf-8', accept: 'application/json' },
-      body,
+      ...(body === undefined ? { headers: accept } : posted),
       signal: AbortSignal.timeout(timeout),
     })
     const chunks: Uint8Array[] = []

@@ -19,6 +19,10 @@ export interface WeChatOptions {
   readonly encodingAesKey: string
   /** The EncodingAESKey before the last change; pushes sealed with it are still opened. */
   readonly previousEncodingAesKey?: string
+  /** Left out: whoever scans is bound at once. */
+  readonly confirmByCode?: boolean
+  /** Whether the account is tied to an Open Platform account, so that people have a unionid; left out: it is not. */
+  readonly openPlatform?: boolean
   readonly accessTokens: WeChatAccessTokenStore
   readonly clock: Clock
   readonly random: Random
@@ -30,6 +34,9 @@ export interface WeChatOptions {
 
 const createOperation = 'cgi-bin/qrcode/create'
 const longestLife = 2_592_000
+const infoOperation = 'cgi-bin/user/info'
+/** Milliseconds. A push is answered within five seconds, or WeChat sends it again. */
+const longestLookUp = 2000
 
 /**
  * A WeChat official account (服务号) with parametric QR codes and the message push in security mode. Nothing is called
@@ -59,9 +66,12 @@ export function openWeChat(options: WeChatOptions): WeChat {
   }
   const accessToken = new AccessToken(endpoint, options, options.accessTokens)
   return {
+    confirmByCode: options.confirmByCode ?? false,
     createQr: (scene, expiresInSeconds) => createQr(endpoint, accessToken, scene, expiresInSeconds),
+    readUnionid: async openid =>
+      options.openPlatform ? within(longestLookUp, readUnionid(endpoint, accessToken, openid)) : undefined,
     verifyUrl: query => verifyUrl(token, query),
-    openPush: (query, body) => openPush(keys, query, body),
+    openPush: (query, body) => openPush(keys, clock, query, body),
     sealReply: (scan, text) => sealReply(keys, { clock, random }, scan, text),
   }
 }
@@ -95,4 +105,33 @@ function readQr({ url, expire_seconds: life }: WeChatAnswer, requested: number):
     throw unavailable(createOperation, 'gave a QR code without a lifetime')
   }
   return { url, expiresInSeconds: Math.min(life, requested) }
+}
+
+/** "Get User Basic Information" (获取用户基本信息): of people who follow the account. */
+async function readUnionid(
+  endpoint: WeChatEndpoint,
+  accessToken: AccessToken,
+  openid: string,
+): Promise<string | undefined> {
+  const answer = await accessToken.use(token =>
+    callWeChat(endpoint, infoOperation, { access_token: token, openid, lang: 'zh_CN' }, undefined),
+  )
+  if (answer.openid !== openid) throw unavailable(infoOperation, 'told of somebody else')
+  // People who do not follow the account have none; where nothing is tied together, nobody has.
+  const { unionid } = answer
+  if (unionid === undefined || unionid === '') return undefined
+  if (typeof unionid !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(unionid)) {
+    throw unavailable(infoOperation, 'gave a unionid that is none')
+  }
+  return unionid
+}
+
+/** What `work` comes to in time; what is late is left to end by itself. */
+async function within<Result>(milliseconds: number, work: Promise<Result>): Promise<Result> {
+  const late = new Promise<never>((_resolve, reject) => {
+    AbortSignal.timeout(milliseconds).addEventListener('abort', () =>
+      reject(unavailable(infoOperation, 'did not answer in time')),
+    )
+  })
+  return Promise.race([work, late])
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../lib/clock.ts'
 import type { WeChatCallbackQuery, WeChatPush, WeChatScan } from '../../domain/ports/wechat.ts'
 import { WeChatPushRefused } from '../../domain/ports/wechat-error.ts'
 import { decryptMessage, verifySignature } from './message-crypto.ts'
@@ -16,6 +17,8 @@ export interface PushKeys {
 
 /** Bytes. A scan is about 1 KiB; the longest text message that WeChat pushes is far below this. */
 const maximumPushLength = 64 * 1024
+/** Milliseconds between WeChat's clock and ours; its repetitions come within seconds. */
+const longestAge = 5 * 60_000
 const subscribePrefix = 'qrscene_'
 
 /** See {@link import('../../domain/ports/wechat.ts').WeChat.verifyUrl}: "Accessing Guide" (接入指南), step 2. */
@@ -30,13 +33,19 @@ export function verifyUrl(token: string, query: WeChatCallbackQuery): string {
  * See {@link import('../../domain/ports/wechat.ts').WeChat.openPush}: "Receiving Event Pushes" (接收事件推送), scanning
  * a parametric QR code. Only what was encrypted counts: a compatibility-mode envelope's plain elements are not read.
  */
-export function openPush(keys: PushKeys, query: WeChatCallbackQuery, body: string): WeChatPush {
+export function openPush(
+  keys: PushKeys,
+  clock: Pick<Clock, 'now'>,
+  query: WeChatCallbackQuery,
+  body: string,
+): WeChatPush {
   if (query.encrypt_type !== 'aes') throw new WeChatPushRefused('mode')
   if (Buffer.byteLength(body) > maximumPushLength) throw new WeChatPushRefused('size')
   const { timestamp, nonce } = signedParameters(query)
   const signature = parameter(query, 'msg_signature', /^[0-9a-f]{40}$/)
   const encrypted = parseWeChatXml(body).text('Encrypt')
   verifySignature(signature, keys.token, timestamp, nonce, encrypted)
+  if (Math.abs(clock.now() - Number(timestamp) * 1000) > longestAge) throw new WeChatPushRefused('stale')
   const { xml, sealedWith } = decryptWithEither(keys, encrypted)
   return readPush(parseWeChatXml(xml), sealedWith)
 }

@@ -93,11 +93,13 @@ export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
     findWeChat: accountId =>
       db.selectFrom('wechat_identities').selectAll().where('account_id', '=', accountId).executeTakeFirst(),
 
-    async ownerOfWeChat(openid) {
+    async ownerOfWeChat(openid, unionid) {
       const owner = await db
         .selectFrom('wechat_identities')
         .select('account_id')
-        .where('openid', '=', openid)
+        .where(({ or, eb }) =>
+          or([eb('openid', '=', openid), ...(unionid === null ? [] : [eb('unionid', '=', unionid)])]),
+        )
         .executeTakeFirst()
       return owner?.account_id
     },

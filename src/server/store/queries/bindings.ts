@@ -24,8 +24,24 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
     const { numUpdatedRows } = await db
       .updateTable('bindings')
       .set({ wechat_scene: scene, qr_expires_at: qrExpiresAt })
+      .set({ scanned_at: null, scanned_openid: null, scanned_unionid: null })
       .where('id', '=', id)
       .where('ended_at', 'is', null)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  async claimScan(id, { scene, openid, unionid }, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('bindings')
+      .set({ scanned_at: now, scanned_openid: openid, scanned_unionid: unionid })
+      .where('id', '=', id)
+      .where('wechat_scene', '=', scene)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .where(({ or, and, eb }) =>
+        or([eb('scanned_openid', '=', openid), and([eb('scanned_openid', 'is', null), eb('qr_expires_at', '>', now)])]),
+      )
       .executeTakeFirstOrThrow()
     return numUpdatedRows === 1n
   },
@@ -41,6 +57,22 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
     return numUpdatedRows === 1n
   },
 
+  async markScanned(scene, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('bindings')
+      .set({ scanned_at: now })
+      .where('wechat_scene', '=', scene)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .where('qr_expires_at', '>', now)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
+  async clearScanned(id) {
+    await db.updateTable('bindings').set({ scanned_at: null }).where('id', '=', id).execute()
+  },
+
   async endByChallenge(challengeId, now) {
     await db
       .updateTable('bindings')
@@ -52,5 +84,14 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
 
   async endByItem(accountId, item, now) {
     await endByItem(db, accountId, item, now)
+  },
+
+  async endAll(accountId, now) {
+    await db
+      .updateTable('bindings')
+      .set({ ended_at: now, outcome: 'cancelled' })
+      .where('account_id', '=', accountId)
+      .where('ended_at', 'is', null)
+      .execute()
   },
 })

@@ -70,6 +70,25 @@ export const settingQueries = (db: Handle): SettingQueries => ({
       .execute()
   },
 
+  async claim(name, holder, until, now) {
+    const row = { name, sealed_value: holder, expires_at: until }
+    const { numInsertedOrUpdatedRows } = await db
+      .insertInto('settings')
+      .values(row)
+      .onConflict(conflict => conflict.column('name').doUpdateSet(row).where('settings.expires_at', '<=', now))
+      .executeTakeFirstOrThrow()
+    return numInsertedOrUpdatedRows === 1n
+  },
+
+  async release(name, holder) {
+    await db
+      .updateTable('settings')
+      .set({ expires_at: 0 })
+      .where('name', '=', name)
+      .where('sealed_value', '=', holder)
+      .execute()
+  },
+
   async rememberPush(key, now) {
     const inserted = await db
       .insertInto('pushes')
@@ -81,7 +100,7 @@ export const settingQueries = (db: Handle): SettingQueries => ({
 
   async removeExpired(before, limit) {
     let removed = 0n
-    for (const table of ['logins', 'codes'] as const) {
+    for (const table of ['logins', 'codes', 'reversals'] as const) {
       const { numDeletedRows } = await db
         .deleteFrom(table)
         .where(({ eb, selectFrom }) =>
@@ -96,6 +115,16 @@ export const settingQueries = (db: Handle): SettingQueries => ({
         eb('key', 'in', selectFrom('pushes').select('key').where('received_at', '<', before).limit(limit)),
       )
       .executeTakeFirstOrThrow()
-    return Number(removed + pushes.numDeletedRows)
+    const authorisations = await db
+      .deleteFrom('wechat_authorisations')
+      .where(({ eb, selectFrom }) =>
+        eb(
+          'state_hash',
+          'in',
+          selectFrom('wechat_authorisations').select('state_hash').where('expires_at', '<', before).limit(limit),
+        ),
+      )
+      .executeTakeFirstOrThrow()
+    return Number(removed + pushes.numDeletedRows + authorisations.numDeletedRows)
   },
 })

@@ -1,4 +1,4 @@
-import type { EventQueries, OutboxQueries, ThrottleQueries } from '../../domain/ports/store.ts'
+import type { EventQueries, ThrottleQueries } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import type { EventsTable, ThrottlesTable } from '../schema.ts'
@@ -42,6 +42,8 @@ export const eventQueries = (db: Handle): EventQueries => ({
     await insertEvent(db, row)
   },
 
+  find: id => db.selectFrom('events').selectAll().where('id', '=', id).executeTakeFirst(),
+
   list: (accountId, limit, before) => {
     let query = db.selectFrom('events').selectAll().where('account_id', '=', accountId)
     if (before) {
@@ -50,67 +52,5 @@ export const eventQueries = (db: Handle): EventQueries => ({
       )
     }
     return query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute()
-  },
-})
-
-export const outboxQueries = (db: Handle): OutboxQueries => ({
-  async insert(row) {
-    await db.insertInto('outbox').values(row).execute()
-  },
-
-  async claimDue(now, leaseMilliseconds, limit) {
-    const rows = await db
-      .updateTable('outbox')
-      .set(({ eb }) => ({ next_attempt_at: now + leaseMilliseconds, attempts: eb('attempts', '+', 1) }))
-      .where(({ eb, selectFrom }) =>
-        eb(
-          'id',
-          'in',
-          selectFrom('outbox')
-            .select('id')
-            .where('sent_at', 'is', null)
-            .where('failed_at', 'is', null)
-            .where('next_attempt_at', '<=', now)
-            .orderBy('next_attempt_at')
-            .orderBy('created_at')
-            .limit(limit),
-        ),
-      )
-      .where('next_attempt_at', '<=', now)
-      .returningAll()
-      .execute()
-    return rows.sort((a, b) => a.created_at - b.created_at)
-  },
-
-  async markSent(id, now) {
-    await db
-      .updateTable('outbox')
-      .set({ sent_at: now, sealed_message: new Uint8Array(0) })
-      .where('id', '=', id)
-      .execute()
-  },
-
-  async markFailed(id, now) {
-    await db
-      .updateTable('outbox')
-      .set({ failed_at: now, sealed_message: new Uint8Array(0) })
-      .where('id', '=', id)
-      .execute()
-  },
-
-  async postpone(id, nextAttemptAt) {
-    await db.updateTable('outbox').set({ next_attempt_at: nextAttemptAt }).where('id', '=', id).execute()
-  },
-
-  async nextDueAt() {
-    const row = await db
-      .selectFrom('outbox')
-      .select('next_attempt_at')
-      .where('sent_at', 'is', null)
-      .where('failed_at', 'is', null)
-      .orderBy('next_attempt_at')
-      .limit(1)
-      .executeTakeFirst()
-    return row?.next_attempt_at
   },
 })

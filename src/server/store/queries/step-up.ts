@@ -66,6 +66,16 @@ export const challengeQueries = (db: Handle): ChallengeQueries => ({
 
   consumeProof: async (use, now) => (await consumeProof(db, use, now)).rows[0],
 
+  async endAll(accountId, expiringAfter, now) {
+    await db
+      .updateTable('challenges')
+      .set({ used_at: now })
+      .where('account_id', '=', accountId)
+      .where('used_at', 'is', null)
+      .where('expires_at', '>', expiringAfter)
+      .execute()
+  },
+
   async consumeById(id, now) {
     const { numUpdatedRows } = await db
       .updateTable('challenges')

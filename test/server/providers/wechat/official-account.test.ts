@@ -3,7 +3,7 @@ import { systemRandom } from '../../../../src/lib/random.ts'
 import type { WeChatOptions } from '../../../../src/server/providers/wechat/official-account.ts'
 import { startWeChatSimulator, type WeChatSimulator } from '../../../../src/simulators/wechat/simulator.ts'
 import { type ManualClock, manualClock } from '../../../support/manual-clock.ts'
-import { credentials, hostileServer, memoryStore, weChatWith } from './support.ts'
+import { credentials, hostileServer, memoryLeases, memoryStore, weChatWith } from './support.ts'
 
 const minute = 60_000
 let clock: ManualClock
@@ -36,7 +36,7 @@ describe('createQr', () => {
     const weChat = provider()
     await Promise.all(Array.from({ length: 20 }, (_, index) => weChat.createQr(`scene${index}`, 600)))
     await provider().createQr('other-process', 600)
-    expect(simulator.calls).toEqual({ stable_token: 1, 'qrcode/create': 21 })
+    expect(simulator.calls).toMatchObject({ stable_token: 1, 'qrcode/create': 21 })
     expect(store.writes).toEqual([{ value: expect.stringMatching(/^.{512}$/), expiresAt: clock.now() + 7200_000 }])
   })
 
@@ -57,7 +57,7 @@ describe('createQr', () => {
     await weChat.createQr('a', 600)
     clock.advance(121 * minute)
     await weChat.createQr('b', 600)
-    expect(simulator.calls).toEqual({ stable_token: 2, 'qrcode/create': 2 })
+    expect(simulator.calls).toMatchObject({ stable_token: 2, 'qrcode/create': 2 })
   })
 
   it.each([40001, 40014, 42001])('gets another token after %i, and repeats the call', async errcode => {
@@ -65,7 +65,7 @@ describe('createQr', () => {
     await weChat.createQr('a', 600)
     simulator.failNext(errcode, { operation: 'qrcode/create' })
     await weChat.createQr('b', 600)
-    expect(simulator.calls).toEqual({ stable_token: 2, 'qrcode/create': 3 })
+    expect(simulator.calls).toMatchObject({ stable_token: 2, 'qrcode/create': 3 })
   })
 
   it('recovers from a token that was voided', async () => {
@@ -73,12 +73,13 @@ describe('createQr', () => {
     await weChat.createQr('a', 600)
     simulator.revokeTokens()
     await weChat.createQr('b', 600)
-    expect(simulator.calls).toEqual({ stable_token: 2, 'qrcode/create': 3 })
+    expect(simulator.calls).toMatchObject({ stable_token: 2, 'qrcode/create': 3 })
   })
 
   it('takes the token that another process has put into the store meanwhile', async () => {
     const weChat = provider({
       accessTokens: {
+        ...memoryLeases(),
         read: (() => {
           let reads = 0
           return async (now: number) => ({ value: reads++ === 0 ? 'voided' : good, expiresAt: now + 60 * minute })
@@ -89,13 +90,52 @@ describe('createQr', () => {
     await provider().createQr('a', 600)
     const good = store.writes[0]?.value ?? ''
     await weChat.createQr('b', 600)
-    expect(simulator.calls).toEqual({ stable_token: 1, 'qrcode/create': 3 })
+    expect(simulator.calls).toMatchObject({ stable_token: 1, 'qrcode/create': 3 })
   })
 
-  it('replaces a token once only', async () => {
+  it('has WeChat void the token that it hands out and rejects, once in two hours', async () => {
+    const weChat = provider()
+    await weChat.createQr('a', 600)
+    simulator.failNext(40001, { operation: 'qrcode/create', times: 2 })
+    await weChat.createQr('b', 600)
+    expect(simulator.calls).toMatchObject({ stable_token: 3, 'qrcode/create': 4 })
+    expect(store.writes[1]?.value).toBe(store.writes[0]?.value)
+    expect(store.writes[2]?.value).not.toBe(store.writes[0]?.value)
+    simulator.failNext(40001, { operation: 'qrcode/create', times: 2 })
+    await expect(weChat.createQr('c', 600)).rejects.toThrow(failing('wechat_unavailable', 40001))
+    expect(simulator.calls).toMatchObject({ stable_token: 4, 'qrcode/create': 6 })
+    clock.advance(120 * minute)
+    await weChat.createQr('d', 600)
+    simulator.failNext(40001, { operation: 'qrcode/create', times: 2 })
+    await weChat.createQr('e', 600)
+    expect(simulator.calls).toMatchObject({ stable_token: 7, 'qrcode/create': 10 })
+  })
+
+  it('gives up when WeChat rejects that one, too', async () => {
     simulator.failNext(40001, { operation: 'qrcode/create', times: 5 })
     await expect(provider().createQr('a', 600)).rejects.toThrow(failing('wechat_unavailable', 40001))
-    expect(simulator.calls).toEqual({ stable_token: 2, 'qrcode/create': 2 })
+    expect(simulator.calls).toMatchObject({ stable_token: 3, 'qrcode/create': 3 })
+  })
+
+  it('uses the old token while it lives, when the next can’t be had or another process asks for it', async () => {
+    const weChat = provider()
+    await weChat.createQr('a', 600)
+    clock.advance(117 * minute)
+    simulator.failNext(45009, { operation: 'stable_token' })
+    await weChat.createQr('b', 600)
+    await store.claim('refresh', 'another process', clock.now() + minute, clock.now())
+    await weChat.createQr('c', 600)
+    expect(store.writes).toHaveLength(1)
+    await store.release('another process')
+    await weChat.createQr('d', 600)
+    expect(store.writes).toHaveLength(2)
+  })
+
+  it('waits no longer than twenty seconds for another process', async () => {
+    await store.claim('refresh', 'another process', clock.now() + 60 * minute, clock.now())
+    await expect(provider().createQr('a', 600)).rejects.toThrow(failing('wechat_unavailable'))
+    expect(clock.slept.reduce((sum, each) => sum + each)).toBeLessThanOrEqual(20_050)
+    expect(simulator.calls.stable_token).toBe(0)
   })
 
   it('tries once more when the system is busy', async () => {
@@ -152,6 +192,85 @@ describe('createQr', () => {
 
   it.each([0, -1, 1.5, Number.NaN, 2_592_001])('refuses a life of %d seconds without asking', async life => {
     await expect(provider().createQr('a', life)).rejects.toThrow(RangeError)
+  })
+})
+
+describe('readUnionid', () => {
+  const scannedBy = async (openid: string, unionid?: string) => {
+    const { url } = await provider().createQr('a', 600)
+    await simulator.scan(url, unionid === undefined ? { openid } : { openid, unionid })
+  }
+  const tied = () => provider({ openPlatform: true })
+
+  beforeEach(async () => {
+    await simulator.close()
+    simulator = await startWeChatSimulator({ clock, random: systemRandom, credentials, openPlatform: true })
+  })
+
+  it('gives that of a person who follows the account', async () => {
+    await scannedBy('oAlice', 'oUnion-Alice_1')
+    expect(await tied().readUnionid('oAlice')).toBe('oUnion-Alice_1')
+  })
+
+  it('asks nobody where the account is tied to no Open Platform account', async () => {
+    await scannedBy('oAlice')
+    expect(await provider().readUnionid('oAlice')).toBeUndefined()
+    expect(simulator.calls['user/info']).toBe(0)
+  })
+
+  it('gives none of a person who follows it no longer', async () => {
+    await scannedBy('oAlice')
+    simulator.unfollow('oAlice')
+    expect(await tied().readUnionid('oAlice')).toBeUndefined()
+  })
+
+  it('gives none where WeChat has none', async () => {
+    const untied = await startWeChatSimulator({ clock, random: systemRandom, credentials })
+    const weChat = provider({ openPlatform: true, baseUrl: untied.baseUrl, accessTokens: memoryStore() })
+    await untied.scan((await weChat.createQr('a', 600)).url, { openid: 'oAlice' })
+    expect(await weChat.readUnionid('oAlice')).toBeUndefined()
+    await untied.close()
+  })
+
+  it.each([
+    [40003, 'wechat_configuration'],
+    [45009, 'wechat_throttled'],
+    [48001, 'wechat_configuration'],
+  ])('fails with errcode %i', async (errcode, code) => {
+    simulator.failNext(errcode, { operation: 'user/info' })
+    await expect(tied().readUnionid('oAlice')).rejects.toThrow(failing(code, errcode))
+  })
+
+  it('fails for somebody whom the account has never met', async () => {
+    await expect(tied().readUnionid('oStranger')).rejects.toThrow(failing('wechat_configuration', 40003))
+  })
+
+  it('renews a token that was voided', async () => {
+    await scannedBy('oAlice', 'oUnion')
+    simulator.revokeTokens()
+    expect(await tied().readUnionid('oAlice')).toBe('oUnion')
+  })
+
+  const token = { value: 'token-that-no-one-sees', expiresAt: Number.MAX_SAFE_INTEGER }
+  const ask = (baseUrl: string) =>
+    weChatWith({ baseUrl, openPlatform: true, accessTokens: memoryStore(token) }).readUnionid('oAlice')
+
+  it('waits two seconds and no longer', async () => {
+    const silent = await hostileServer(() => {})
+    await expect(ask(silent.baseUrl)).rejects.toThrow(/did not answer in time/)
+    await silent.close()
+  })
+
+  it.each([
+    ['somebody else', '{"subscribe":1,"openid":"oBob","unionid":"oUnion"}'],
+    ['nobody', '{"subscribe":1,"unionid":"oUnion"}'],
+    ['a number', '{"subscribe":1,"openid":"oAlice","unionid":1}'],
+    ['an escape sequence', '{"subscribe":1,"openid":"oAlice","unionid":"\\u001b[2J"}'],
+    ['too much', `{"subscribe":1,"openid":"oAlice","unionid":"${'x'.repeat(65)}"}`],
+  ])('takes no answer that tells of %s', async (_name, body) => {
+    const server = await hostileServer((_request, response) => response.end(body))
+    await expect(ask(server.baseUrl)).rejects.toThrow(failing('wechat_unavailable'))
+    await server.close()
   })
 })
 

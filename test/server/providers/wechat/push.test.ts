@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { systemRandom } from '../../../../src/lib/random.ts'
 import type { WeChatScan } from '../../../../src/server/domain/ports/wechat.ts'
 import { openReply, sealPush, signatureOver } from '../../../../src/simulators/wechat/sealing.ts'
+import { manualClock } from '../../../support/manual-clock.ts'
 import { credentials, otherKey, weChatWith } from './support.ts'
 
 const officialAccount = 'gh_0123456789ab'
@@ -12,7 +13,7 @@ const event = (fields: Record<string, string>) =>
   `<xml>${Object.entries({
     ToUserName: officialAccount,
     FromUserName: openid,
-    CreateTime: '1763816700',
+    CreateTime: '1795352700',
     MsgType: 'event',
     ...fields,
   })
@@ -21,7 +22,7 @@ const event = (fields: Record<string, string>) =>
 
 /** A push of `xml` as WeChat seals it, by the simulator's own implementation. */
 function pushOf(xml: string, sealedWith = credentials) {
-  const { query, body } = sealPush(sealedWith, systemRandom, { officialAccount, openid, xml, seconds: 1763816700 })
+  const { query, body } = sealPush(sealedWith, systemRandom, { officialAccount, openid, xml, seconds: 1795352700 })
   return { query: Object.fromEntries(query), body }
 }
 
@@ -35,7 +36,7 @@ describe('openPush', () => {
       scene: 'Scene-1_x',
       openid,
       officialAccount,
-      createTime: 1763816700,
+      createTime: 1795352700,
       followed: false,
       sealedWith: 'current',
     })
@@ -68,6 +69,22 @@ describe('openPush', () => {
     const again = pushOf(event({ Event: 'SCAN', EventKey: 'Scene-1_x' }))
     expect(again.body).not.toBe(scan.body)
     expect(weChat.openPush(again.query, again.body)).toEqual(weChat.openPush(scan.query, scan.body))
+  })
+
+  it('refuses what was signed more than five minutes before or after our time', () => {
+    const clock = manualClock()
+    const here = weChatWith({ clock })
+    clock.advance(5 * 60_000)
+    expect(here.openPush(scan.query, scan.body)).toMatchObject({ kind: 'scan' })
+    clock.advance(1)
+    expect(() => here.openPush(scan.query, scan.body)).toThrow(refused('stale'))
+    clock.advance(-2 * 5 * 60_000 - 1)
+    expect(here.openPush(scan.query, scan.body)).toMatchObject({ kind: 'scan' })
+    clock.advance(-1)
+    expect(() => here.openPush(scan.query, scan.body)).toThrow(refused('stale'))
+    // Who has not signed it is told of that and not of the time.
+    const unsigned = { ...scan.query, timestamp: '1' }
+    expect(() => here.openPush(unsigned, scan.body)).toThrow(refused('signature'))
   })
 
   it.each(['msg_signature', 'timestamp', 'nonce'])('refuses another %s', name => {
@@ -123,6 +140,9 @@ describe('openPush', () => {
     })
     expect(() => weChat.openPush(query, body)).toThrow(expect.objectContaining({ name: 'WeChatPushRefused' }))
     const rotating = weChatWith({ previousEncodingAesKey: otherKey })
+    const before = weChatWith({ encodingAesKey: otherKey, previousEncodingAesKey: credentials.encodingAesKey })
+    expect(before.openPush(query, body)).toMatchObject({ sealedWith: 'current' })
+    expect(before.openPush(scan.query, scan.body)).toMatchObject({ sealedWith: 'previous' })
     expect(rotating.openPush(query, body)).toMatchObject({ kind: 'scan', scene: 'x', sealedWith: 'previous' })
     expect(rotating.openPush(scan.query, scan.body)).toMatchObject({ sealedWith: 'current' })
   })
@@ -194,7 +214,7 @@ describe('openPush', () => {
 })
 
 describe('verifyUrl', () => {
-  const timestamp = '1763816700'
+  const timestamp = '1795352700'
   const nonce = '1590219412'
   const query = {
     timestamp,

@@ -3,23 +3,34 @@ import type { AddressInfo } from 'node:net'
 import { systemRandom } from '../../../../src/lib/random.ts'
 import type { WeChat, WeChatAccessToken, WeChatAccessTokenStore } from '../../../../src/server/domain/ports/wechat.ts'
 import { openWeChat, type WeChatOptions } from '../../../../src/server/providers/wechat/official-account.ts'
-import type { WeChatCredentials } from '../../../../src/simulators/wechat/credentials.ts'
 import { manualClock } from '../../../support/manual-clock.ts'
+import { credentials } from './credentials.ts'
 
-export const credentials: WeChatCredentials = {
-  appId: 'wx0123456789abcdef',
-  appSecret: 'app-secret-that-no-one-sees',
-  token: 'pushtoken',
-  encodingAesKey: 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG',
-}
+export { credentials }
 
 export const otherKey = 'jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C'
+
+/** Leases in memory. */
+export function memoryLeases(): Pick<WeChatAccessTokenStore, 'claim' | 'release'> {
+  const leases = new Map<string, { holder: string; until: number }>()
+  return {
+    async claim(lease, holder, until, now) {
+      if ((leases.get(lease)?.until ?? 0) > now) return false
+      leases.set(lease, { holder, until })
+      return true
+    },
+    async release(holder) {
+      if (leases.get('refresh')?.holder === holder) leases.delete('refresh')
+    },
+  }
+}
 
 /** A store that answers from memory, whatever the time. */
 export function memoryStore(initial?: WeChatAccessToken): WeChatAccessTokenStore & { writes: WeChatAccessToken[] } {
   let token = initial
   const writes: WeChatAccessToken[] = []
   return {
+    ...memoryLeases(),
     writes,
     read: async () => token,
     write: async (value, expiresAt) => {
@@ -46,8 +57,8 @@ export async function hostileServer(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<{ baseUrl: string; close(): Promise<void> }> {
   const server = createServer((request, response) => {
-    request.resume()
     answer(request, response)
+    if (!request.readableFlowing) request.resume()
   })
   await new Promise<void>(resolve => {
     server.listen(0, '127.0.0.1', resolve)
