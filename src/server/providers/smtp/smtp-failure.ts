@@ -46,8 +46,8 @@ function judge({ code, enhanced }: Reply, command = ''): DeliveryFailure {
   const isLogin = command.startsWith('AUTH')
   const isSetUp = isLogin || command === 'STARTTLS'
   if (code < 500) {
-    // A destination that is not to be had now, as greylists say (RFC 6647). A 421 is the connection's, and comes as such.
-    if (command === 'RCPT TO') return 'throttled'
+    // A destination that is not to be had now, as greylists say (RFC 6647). With 421 the server itself takes its leave.
+    if (command === 'RCPT TO' && code !== 421) return 'throttled'
     // While it is set up, 4.7.x is a server that can't look up passwords, or has no TLS, just now (454 4.7.0).
     return !isSetUp && /^4\.7\.|^4\.4\.5$/.test(enhanced) ? 'throttled' : 'unreachable'
   }

@@ -47,7 +47,6 @@ describe('what each reply means', () => {
     ['rcpt', '452 4.2.2 full', 'throttled', '452 4.2.2 to RCPT TO'],
     ['rcpt', '451 later', 'throttled', '451 to RCPT TO'],
     ['rcpt', '450 4.1.2 no such domain now', 'throttled', '450 4.1.2 to RCPT TO'],
-    ['rcpt', '421 4.3.2 going down', 'unreachable', '421 4.3.2 to the connection'],
     ['rcpt', '451 4.4.5 congested', 'throttled', '451 4.4.5 to RCPT TO'],
     ['dot', `554 5.7.1 spam: ${code}`, 'refused', '554 5.7.1 to DATA'],
     ['dot', '554 no', 'refused', '554 to DATA'],
@@ -62,6 +61,13 @@ describe('what each reply means', () => {
       const { provider } = await sinkWith({ [step]: () => reply }, {}, { server: { hidePIPELINING } })
       const outcome = await outcomeOf(provider.send(codeMail(), neverAborted))
       expect(outcome).toEqual({ failure, message: `smtp: answered ${words}` })
+    }
+  })
+
+  test('of a server that takes its leave at a destination, that it is the server', async () => {
+    for (const hidePIPELINING of [false, true]) {
+      const { provider } = await sinkWith({ rcpt: () => '421 4.3.2 going down' }, {}, { server: { hidePIPELINING } })
+      expect((await outcomeOf(provider.send(codeMail(), neverAborted))).failure).toBe('unreachable')
     }
   })
 
