@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Kysely } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { refusePush } from '../../../src/server/domain/push-throttle.ts'
 import { countAttempt, type ThrottlePolicy, throttlePolicies } from '../../../src/server/domain/throttle.ts'
 import type { Tables, ThrottlesTable } from '../../../src/server/store/schema.ts'
 import { SqliteDialect } from '../../../src/server/store/sqlite-dialect.ts'
@@ -88,6 +89,23 @@ describe('one source', () => {
     world.clock.advance(minute)
     expect(await askForCode('later', '2001:db8:0:1::1')).toBe('done')
   })
+})
+
+test('whatever is counted by its source counts a whole IPv6 network as one', async () => {
+  const { services } = world
+  const from = { ...caller, source: '2001:db8:0:1::5' }
+  const { login_id } = await services.logins.begin('nobody', from)
+  const wrong = { method: 'password', password: 'not this one' } as const
+  await refusalOf(services.logins.finishVerification(login_id, wrong, from))
+  await refusalOf(services.credentials.redeemEnrolmentLink({ ...from, source: '2001:db8:0:2::5' }, 'none', 'secret'))
+  await services.reversals.look('none', from)
+  await services.wechatAuthorisations.describe('none', from.source)
+  await refusePush(services.domain, { source: from.source, path: '/', reason: 'format' })
+  const { find } = services.domain.store.read.throttles
+  for (const kind of ['begin:login', 'begin:undo', 'begin:page', 'source', 'push']) {
+    expect(await find(`${kind}:2001:db8:0:1::/64`), kind).toBeDefined()
+  }
+  expect(await find('source:2001:db8:0:2::/64')).toBeDefined()
 })
 
 describe('what throttles keep', () => {
