@@ -1,9 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { resolve } from 'node:path'
 import { parseEmailAddress } from '../domain/contacts.ts'
 import type { DkimConfig, EmailConfig, SmtpAuth, SmtpConfig } from './config.ts'
 import type { EmailSection } from './email-schema.ts'
 import type { MemberPath } from './mistakes.ts'
 import { addressMistake, isThisMachine } from './origin.ts'
+import { isReadByAll } from './secrets.ts'
 import { allOrOff, readNamedFile, type SectionReader } from './section.ts'
 
 const defaultPorts = { tls: 465, starttls: 587, none: 25 } as const
@@ -113,13 +115,18 @@ function readDkim(
   const path = ['email', 'dkim', 'key_file']
   const privateKey = readNamedFile(path, key_file, reader)
   if (privateKey === undefined) return undefined
+  if (isReadByAll(resolve(reader.folder, key_file))) {
+    reader.warnings.push(
+      'Every user of this machine can read the file that email.dkim.key_file names. Run: chmod o= FILE',
+    )
+  }
   try {
     const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(privateKey)
     const { modulusLength = 0 } = asymmetricKeyDetails ?? {}
-    if (asymmetricKeyType === 'ed25519' || (asymmetricKeyType === 'rsa' && modulusLength >= shortestRsaKey)) {
+    if (asymmetricKeyType === 'rsa' && modulusLength >= shortestRsaKey) {
       return { domain, selector, privateKey }
     }
-    reader.mistakes.add(path, 'this file holds a key of another kind; RSA of 2048 bits, or Ed25519, is expected.')
+    reader.mistakes.add(path, 'this file holds a key of another kind; RSA of 2048 bits is expected.')
   } catch {
     reader.mistakes.add(path, 'this file holds no private key in PEM without a passphrase.')
   }

@@ -31,6 +31,10 @@ export interface Secrets {
 const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
 
+/** Whether everybody on this machine can use a file, its group apart: the service's own may be meant to. */
+export const isReadByAll = (file: string): boolean =>
+  process.platform !== 'win32' && (statSync(file).mode & 0o007) !== 0
+
 /**
  * @param mistakes is told of a secret that is given twice
  */
@@ -47,7 +51,7 @@ export function openSecrets(env: Environment, mistakes: Mistakes): Secrets {
     try {
       const status = statSync(file)
       if (!status.isFile()) return { off: `${name}_FILE names something that is no file.` }
-      if ((status.mode & 0o007) !== 0 && process.platform !== 'win32') {
+      if (isReadByAll(file)) {
         warnings.push(`Every user of this machine can read the file that ${name}_FILE names. Run: chmod o= FILE`)
       }
       return { value: readFileSync(file, 'utf8').trim() }

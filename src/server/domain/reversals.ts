@@ -4,6 +4,7 @@ import { recordChange } from './change.ts'
 import { boundContact } from './contacts.ts'
 import type { Caller, Domain, Locale } from './domain.ts'
 import { maskContact } from './masks.ts'
+import { networkOf } from './networks.ts'
 import type { Channel, Queries } from './ports/store.ts'
 import { hashSecret } from './secret-keys.ts'
 import { admitAttempt } from './throttle.ts'
@@ -84,7 +85,9 @@ export function createReversals(domain: Domain): Reversals {
 
   /** Bounds what one source makes the database read and write; at 128 bits there is nothing to guess. */
   const admit = (caller: Caller): Promise<number> =>
-    store.transaction(queries => admitAttempt(queries, [{ kind: 'begin', key: `undo:${caller.source}` }], clock.now()))
+    store.transaction(queries =>
+      admitAttempt(queries, [{ kind: 'begin', key: `undo:${networkOf(caller.source)}` }], clock.now()),
+    )
 
   async function read(secret: string): Promise<OpenReversal | ClosedReversal> {
     const row = await store.read.reversals.find(hashSecret(secret))

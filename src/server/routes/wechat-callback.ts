@@ -34,8 +34,10 @@ export function serveWeChatCallback(app: FastifyInstance, { domain, wechatBindin
     scope.setErrorHandler(async (error, request, reply) => {
       const reason = refusalOf(error)
       if (reason === undefined) throw error
-      request.log.warn({ reason }, 'WeChat push refused')
       const verdict = await refusePush(domain, { source: request.ip, path: wechatCallbackPath, reason })
+      if (verdict === 'refused') request.log.warn({ reason }, 'WeChat push refused')
+      // Nor a line for the request: this logger is the request's own.
+      else request.log.level = 'silent'
       return reply
         .code(verdict === 'throttled' ? 429 : 403)
         .type('text/plain')

@@ -14,6 +14,13 @@ const aliyun = '  aliyun: { access_key_id: LTAI, sign_name: 虎符, code_templat
 
 folder.write('notes.txt', 'hello')
 folder.write(
+  'ed25519.pem',
+  generateKeyPairSync('ed25519', {
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  }).privateKey,
+)
+folder.write(
   'ec.pem',
   generateKeyPairSync('ec', {
     namedCurve: 'P-256',
@@ -174,6 +181,13 @@ describe('a mistake is told with its place and what it should be', () => {
       `${smtp}  dkim: { domain: example.org, selector: hufu, key_file: notes.txt }\n`,
       /email\.dkim\.key_file: this file holds no private key/,
     ],
+    [
+      'a DKIM key that mail can’t be signed with',
+      `${smtp}  dkim: { domain: example.org, selector: hufu, key_file: ed25519.pem }\n`,
+      /email\.dkim\.key_file: this file holds a key of another kind/,
+    ],
+    ['a member by the name of one that every object has', 'constructor: 1\n', /constructor: there is no such member/],
+    ['a prototype', '__proto__: { port: 1 }\n', /__proto__: there is no such member/],
     [
       'a DKIM key of another kind',
       `${smtp}  dkim: { domain: example.org, selector: hufu, key_file: ec.pem }\n`,

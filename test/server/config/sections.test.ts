@@ -226,6 +226,15 @@ describe('WeChat', () => {
   })
 })
 
+test('a DKIM key that everybody can read is used, and that is said', async () => {
+  const yaml = `${email}  dkim: { domain: example.org, selector: s1, key_file: open.pem }\n`
+  write('open.pem', privateKey, 0o644)
+  const config = await load(yaml)
+  expect(config.email?.dkim).toBeDefined()
+  expect(config.warnings).toEqual([expect.stringMatching(/^Every user .* email\.dkim\.key_file names/)])
+  expect((await load(yaml.replace('open.pem', 'dkim.pem'))).warnings).toEqual([])
+})
+
 describe('secrets', () => {
   const one = `${email}    username: hufu\n`
 

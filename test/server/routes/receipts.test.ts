@@ -162,6 +162,10 @@ describe('a push that a secret opens', () => {
     expect(logged.join()).toContain(path)
   })
 
+  test('may have the longest secret that the configuration takes', async () => {
+    expect(await post(`/receipts/aliyun/${'a'.repeat(128)}`, '[]', json)).toEqual(refused)
+  })
+
   test('has no address where the provider is not set up', async () => {
     expect((await post(`/receipts/tencent/${secret}`, '[]', json)).status).toBe(404)
     const bare = await openServerWorld()

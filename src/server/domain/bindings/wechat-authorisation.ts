@@ -2,6 +2,7 @@ import { equalBytes, toHex, utf8 } from '../../../lib/bytes.ts'
 import type { AccountsTable, BindingsTable, SessionsTable, WeChatAuthorisationsTable } from '../../store/schema.ts'
 import type { Caller, Domain, Locale } from '../domain.ts'
 import { maskUsername } from '../masks.ts'
+import { networkOf } from '../networks.ts'
 import type { Authorised } from '../ports/web-authorisation.ts'
 import { WeChatError } from '../ports/wechat-error.ts'
 import { Refusal } from '../refusal.ts'
@@ -96,7 +97,9 @@ export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): We
   const { store, clock, random, outbox, policy } = domain
 
   const admit = (source: string) =>
-    store.transaction(queries => admitAttempt(queries, [{ kind: 'begin', key: `page:${source}` }], clock.now()))
+    store.transaction(queries =>
+      admitAttempt(queries, [{ kind: 'begin', key: `page:${networkOf(source)}` }], clock.now()),
+    )
 
   async function findOpen(binding: BindingsTable | undefined): Promise<Open | undefined> {
     const now = clock.now()

@@ -14,7 +14,7 @@ export interface VariableLimits {
 
 /** A template, and what to put into it: what stands for its variables in their order. */
 export interface FilledTemplate {
-  readonly purpose: 'code' | 'notice'
+  readonly purpose: 'code' | 'code abroad' | 'notice'
   readonly template: string
   readonly variables: Readonly<Record<string, string>>
 }
@@ -40,7 +40,8 @@ export function fillTemplate(
   if (message.code !== null) {
     const template = templateIn(message.locale, config.codeTemplates)
     if (template === undefined) throw new DeliveryError('misconfigured', provider, 'there is no template for codes')
-    return { purpose: 'code', template, variables: { code: message.code } }
+    const purpose = message.to.startsWith('+86') ? 'code' : 'code abroad'
+    return { purpose, template, variables: { code: message.code } }
   }
   const template = config.noticeTemplates && templateIn(message.locale, config.noticeTemplates)
   if (template === undefined) {

@@ -305,6 +305,7 @@ describe('error codes', () => {
     ['isv.SMS_CONTENT_ILLEGAL', 'refused', undefined],
     ['isv.PARAM_NOT_SUPPORT_URL', 'refused', undefined],
     ['isv.SOMETHING_NEW', 'refused', undefined],
+    ['isv.INVALID_PARAMETERS', 'refused', undefined],
     ['isv.SMS_TEMPLATE_ILLEGAL', 'misconfigured', undefined],
     ['isv.SMS_SIGNATURE_ILLEGAL', 'misconfigured', undefined],
     ['isv.SMS_SIGNATURE_SCENE_ILLEGAL', 'misconfigured', undefined],
@@ -367,6 +368,16 @@ describe('error codes', () => {
     },
   )
 })
+
+it.each(['isv.SMS_TEMPLATE_ILLEGAL', 'isv.SMS_SIGNATURE_ILLEGAL'])(
+  'of templates that are the mainland’s alone turn off nothing for a number abroad: %s',
+  async code => {
+    simulator.failNext({ code })
+    expect(await failure(codeMessage({ to: '+85251234567' }))).toMatchObject({ failure: 'refused' })
+    simulator.failNext({ code })
+    expect(await failure(codeMessage())).toMatchObject({ failure: 'misconfigured' })
+  },
+)
 
 describe('check', () => {
   const check = (config: Partial<AliyunConfig> = {}) => provider(config).check(noSignal())

@@ -311,6 +311,14 @@ describe('error codes', () => {
   })
 })
 
+it('of signatures that are the mainland’s alone turn off nothing for a number abroad', async () => {
+  const code = 'FailedOperation.SignatureIncorrectOrUnapproved'
+  simulator.refuseNext(code)
+  expect(await failure(codeMessage({ to: '+85251234567' }))).toMatchObject({ failure: 'refused' })
+  simulator.refuseNext(code)
+  expect(await failure(codeMessage())).toMatchObject({ failure: 'misconfigured' })
+})
+
 describe('check', () => {
   const check = (config: Partial<TencentConfig> = {}) => provider(config).check(noSignal())
 
