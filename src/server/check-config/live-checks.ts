@@ -81,7 +81,7 @@ export async function sendTestMessages(
       if (!(error instanceof Refusal)) throw error
       const example = channel === 'email' ? 'name@example.com' : '+8613800138000'
       checks.push(
-        check('live', channel, 'fail', `what --to gives is no ${channel === 'email' ? 'address' : 'number'}`, [
+        check('live', channel, 'fail', `${destination}: this is no ${channel === 'email' ? 'address' : 'number'}`, [
           `Like this: ${example}`,
         ]),
       )
