@@ -124,8 +124,8 @@ describe('check-config --live', () => {
 
   test.each([
     ['+14155552671', '+14155552671: its country is in no route'],
-    ['nobody@', 'what --to gives is no address'],
-    ['12', 'what --to gives is no number'],
+    ['nobody@', 'nobody@: this is no address'],
+    ['12', '12: this is no number'],
   ])('with --to %s fails in words', async (to, words) => {
     const { exitCode, live } = await run({ to: [to] }, openersFor([]))
     expect(exitCode).toBe(5)
