@@ -24,7 +24,7 @@ export const beginPhoneBinding = defineOperation({
   body: Type.Object({ phone_number: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
-  problems: ['phone_number_invalid', 'phone_country_unserved', 'already_bound', 'method_not_available', 'throttled'],
+  problems: ['phone_number_invalid', 'phone_country_unserved', 'already_bound', 'channel_off', 'throttled'],
 })
 
 export const beginEmailBinding = defineOperation({
@@ -37,7 +37,7 @@ export const beginEmailBinding = defineOperation({
   body: Type.Object({ email_address: Type.String({ minLength: 1, maxLength: 320 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
-  problems: ['email_address_invalid', 'already_bound', 'method_not_available', 'throttled'],
+  problems: ['email_address_invalid', 'already_bound', 'channel_off', 'throttled'],
 })
 
 export const resendBindingCode = defineOperation({
@@ -50,7 +50,7 @@ export const resendBindingCode = defineOperation({
   params: BindingParams,
   status: 200,
   answer: PendingCode,
-  problems: ['binding_expired', 'phone_country_unserved', 'method_not_available', 'throttled'],
+  problems: ['binding_expired', 'phone_country_unserved', 'channel_off', 'throttled'],
 })
 
 export const cancelBinding = defineOperation({

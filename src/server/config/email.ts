@@ -26,9 +26,14 @@ const namedMailbox = /^[^<>"\p{Cc}]{0,100}<([^<>\s]+)>$/u
 
 export const addressOf = (mailbox: string): string => namedMailbox.exec(mailbox)?.[1] ?? mailbox
 
+const ascii = /^[\x21-\x7e]+$/
+
 function checkMailbox(path: MemberPath, mailbox: string, { mistakes }: SectionReader): void {
   try {
-    parseEmailAddress(addressOf(mailbox))
+    const { value } = parseEmailAddress(addressOf(mailbox))
+    // RFC 5321: without SMTPUTF8, which few servers have, the envelope is ASCII. A domain can be written in it (IDNA).
+    if (ascii.test(value.slice(0, value.lastIndexOf('@')))) return
+    mistakes.add(path, 'before the @, letters and digits of ASCII alone: mail servers refuse others of a sender.')
   } catch {
     mistakes.add(path, 'this is no address, and no name with one. Like this: hufu <no-reply@example.org>')
   }
@@ -99,6 +104,11 @@ function readCertificates(name: string, reader: SectionReader): string | undefin
 
 const shortestRsaKey = 1024
 
+const describeKey = (type: string | undefined, bits: number): string =>
+  type === 'rsa'
+    ? `this RSA key of ${bits} bits is too short for those who verify (RFC 8301).`
+    : `this file holds a key of another kind (${type}), and mail is signed with RSA alone.`
+
 function readDkim(
   dkim: NonNullable<EmailSection['dkim']>,
   from: string,
@@ -123,10 +133,8 @@ function readDkim(
   try {
     const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(privateKey)
     const { modulusLength = 0 } = asymmetricKeyDetails ?? {}
-    if (asymmetricKeyType === 'rsa' && modulusLength >= shortestRsaKey) {
-      return { domain, selector, privateKey }
-    }
-    reader.mistakes.add(path, 'this file holds a key of another kind; RSA of 2048 bits is expected.')
+    if (asymmetricKeyType === 'rsa' && modulusLength >= shortestRsaKey) return { domain, selector, privateKey }
+    reader.mistakes.add(path, `${describeKey(asymmetricKeyType, modulusLength)} Make one of RSA: openssl genrsa 2048`)
   } catch {
     reader.mistakes.add(path, 'this file holds no private key in PEM without a passphrase.')
   }

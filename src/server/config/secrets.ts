@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import type { Mistakes } from './mistakes.ts'
+import { type Mistakes, unreadable } from './mistakes.ts'
 import { nearest } from './nearest.ts'
 import { providerSecrets, type SecretName, settingNames } from './secret-names.ts'
 
@@ -56,7 +56,7 @@ export function openSecrets(env: Environment, mistakes: Mistakes): Secrets {
       }
       return { value: readFileSync(file, 'utf8').trim() }
     } catch (error) {
-      return { off: `${name}_FILE names a file that can’t be read (${errorCode(error)}).` }
+      return { off: `${name}_FILE names a file that ${unreadable(errorCode(error))}.` }
     }
   }
 

@@ -9,7 +9,7 @@ const SmsRoute = Type.Object(
       Type.Array(
         Type.String({
           description: 'A country calling code.',
-          pattern: '^\\+[1-9][0-9]{0,2}$',
+          pattern: '^\\+[1-9][0-9]{0,6}$',
           examples: ['+86'],
         }),
         {

@@ -44,6 +44,13 @@ function defaultRoutes(section: SmsSection): SmsRoute[] {
 
 const callingCodes = (): Set<string> => new Set(getCountries().map(country => `+${getCountryCallingCode(country)}`))
 
+function unknownCode(code: string, known: ReadonlySet<string>): string {
+  const shared = [...known].find(each => code.startsWith(each))
+  return shared === undefined
+    ? `no country has the calling code ${code}.`
+    : `${code} begins with the calling code ${shared}, and numbers are routed by that alone. Write '${shared}'.`
+}
+
 function checkRoutes(section: SmsSection, { mistakes, warnings }: SectionReader): void {
   const { routes } = section
   if (!routes) return
@@ -54,7 +61,7 @@ function checkRoutes(section: SmsSection, { mistakes, warnings }: SectionReader)
     const path = ['sms', 'routes', index]
     if (othersServed) mistakes.add(path, 'a route before this one has no countries, so that nothing is left for it.')
     for (const [place, code] of (countries ?? []).entries()) {
-      if (!known.has(code)) mistakes.add([...path, 'countries', place], `no country has the calling code ${code}.`)
+      if (!known.has(code)) mistakes.add([...path, 'countries', place], unknownCode(code, known))
       else if (served.has(code)) mistakes.add([...path, 'countries', place], `a route before this one serves ${code}.`)
       served.add(code)
     }

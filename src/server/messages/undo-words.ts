@@ -41,7 +41,7 @@ export const undoEn = {
   superseded:
     'At {{time}} UTC the {{item}} was set back to what it was even before, by the link of an earlier notice. Nothing is left to undo here.',
   closed_next:
-    'On the command line, "hufu log" shows what has happened to your account, and "hufu status" what is bound now.',
+    'On the command line, "hufu log" shows what has happened to your account, and "hufu status" what is bound now. If it was not you, run "hufu passwd" at once: it ends all other sessions.',
   refused_title: 'Nothing was changed',
   refused: 'The button was pressed on a page of somebody else. Open the link of the notice and press it there.',
   throttled_title: 'Too many requests',
@@ -80,7 +80,8 @@ export const undoZhCN: Readonly<Record<UndoWord, string>> = {
   unknown: '链接不完整，或已过期。未做任何变更。',
   reverted: '此链接已于 {{time}} UTC 用于撤销{{item}}的变更，当时所有会话均已退出。链接仅可使用一次。',
   superseded: '{{item}}已于 {{time}} UTC 通过更早通知中的链接恢复到更早的状态，此处无需再撤销。',
-  closed_next: '请在命令行运行 hufu log 查看账户发生过什么，运行 hufu status 查看当前的绑定。',
+  closed_next:
+    '请在命令行运行 hufu log 查看账户发生过什么，运行 hufu status 查看当前的绑定。如有并非本人的操作，请立即运行 hufu passwd（会同时退出所有其他会话）。',
   refused_title: '未做任何变更',
   refused: '该请求来自其他网站的页面。请打开通知中的链接，在那里点击按钮。',
   throttled_title: '请求过于频繁',

@@ -254,7 +254,7 @@ describe('secrets', () => {
   })
 
   test.each([
-    ['a file that is missing', `${folder.path}/zq-none`, /names a file that can’t be read \(ENOENT\)/],
+    ['a file that is missing', `${folder.path}/zq-none`, /names a file that does not exist \(ENOENT\)/],
     ['a folder', folder.path, /names something that is no file/],
     ['an empty file', write('empty', '\n'), /The file that HUFUD_SMTP_PASSWORD_FILE names is empty/],
     ['two lines', write('lines', 'a\nb\n'), /malformed: one line/],

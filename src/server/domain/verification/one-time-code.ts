@@ -100,23 +100,25 @@ export async function isWaitingCode(
  * Whether somebody delivers to the subject's destination now. At a login nothing may depend on it but whether a message
  * or a decoy is queued, since it would tell that there is a number, and of which country.
  * @throws {Refusal} `method_not_available` where the whole channel is off, for everybody alike; after the person has
- * proven who they are, also where this destination is; `phone_country_unserved` where it is to be bound.
+ * proven who they are, also where this destination is. Where it is to be bound: `channel_off` in its place, and
+ * `phone_country_unserved`.
  */
 function isReachable({ outbox }: Pick<Domain, 'outbox'>, { channel, destination, purpose }: CodeSubject): boolean {
   const reach = destination === null ? 'off' : outbox.reach(channel, destination)
   if (purpose === 'bind' && reach === 'unserved') throw new Refusal('phone_country_unserved')
-  if (outbox.reach(channel, null) !== 'available') throw new Refusal('method_not_available')
+  const off = () => new Refusal(purpose === 'bind' ? 'channel_off' : 'method_not_available')
+  if (outbox.reach(channel, null) !== 'available') throw off()
   if (reach === 'available') return true
   if (purpose === 'login' || destination === null) return false
-  throw new Refusal('method_not_available')
+  throw off()
 }
 
 /**
  * Makes a code of six digits, stores its keyed hash and puts its message into the outbox, in the caller's transaction;
  * an earlier code of the subject stops working. Call `outbox.wake()` after the commit.
  * @param shown how the destination is named in the answer
- * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many; `method_not_available` and
- * `phone_country_unserved` where nobody delivers.
+ * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many; `method_not_available`,
+ * `channel_off` and `phone_country_unserved` where nobody delivers.
  */
 export async function sendCode(
   domain: Domain,
