@@ -4,9 +4,7 @@ import { ReceiptRefused } from '../../domain/ports/receipt-refused.ts'
 import type { ReceiptRequest } from '../../domain/ports/receipts.ts'
 import { type JsonObject, jsonOf, objectOf } from './answers.ts'
 
-/** Bytes of a push; one receipt has about 300, and they come in lists. */
-const maximumLength = 256 * 1024
-/** Receipts of one push. */
+/** Receipts of one push; how long it may be is the route's to say. */
 const maximumCount = 1000
 
 /**
@@ -15,7 +13,6 @@ const maximumCount = 1000
  */
 export function pushedList(request: ReceiptRequest, secret: string): JsonObject[] {
   if (!isSame(request.params.secret ?? '', secret)) throw new ReceiptRefused('secret')
-  if (Buffer.byteLength(request.body) > maximumLength) throw new ReceiptRefused('size')
   const list = jsonOf(request.body)
   if (!Array.isArray(list)) throw new ReceiptRefused('format')
   if (list.length > maximumCount) throw new ReceiptRefused('size')
