@@ -17,6 +17,7 @@ test.each([
   ['two letters that begin a name', 'da', 'database'],
   ['more than a third', 'xyzabase', 'database'],
   ['letters swapped that do not stand together', 'dcba', 'abcd'],
+  ['swaps at a distance', 'badc', 'abcd'],
   ['more letters than any name has', `database${'x'.repeat(57)}`, 'database'],
 ])('nothing is meant by %s', (_, typed, known) => expect(nearest(typed, [known])).toBeUndefined())
 
