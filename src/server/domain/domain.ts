@@ -13,6 +13,9 @@ import type { SecretKeys } from './secret-keys.ts'
 
 export type Locale = 'en' | 'zh-CN'
 
+/** The language of an account's people; the column holds nothing but these. */
+export const localeOf = ({ locale }: Pick<AccountsTable, 'locale'>): Locale => (locale === 'zh-CN' ? 'zh-CN' : 'en')
+
 /** What is asked of security keys. */
 export interface WebAuthnPolicy {
   /** What keys are asked to say of their make (WebAuthn section 5.4.7). */

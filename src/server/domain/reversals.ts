@@ -2,7 +2,7 @@ import type { AccountsTable, EventsTable, ReversalsTable } from '../store/schema
 import { canLogIn } from './bindings/unbinding.ts'
 import { recordChange } from './change.ts'
 import { boundContact } from './contacts.ts'
-import type { Caller, Domain, Locale } from './domain.ts'
+import { type Caller, type Domain, type Locale, localeOf } from './domain.ts'
 import { maskContact } from './masks.ts'
 import { networkOf } from './networks.ts'
 import type { Channel, Queries } from './ports/store.ts'
@@ -64,7 +64,6 @@ export interface Reversals {
   revert(secret: string, caller: Caller): Promise<Reverted | ClosedReversal>
 }
 
-const localeOf = ({ locale }: AccountsTable): Locale => (locale === 'zh-CN' ? 'zh-CN' : 'en')
 const itemOf = ({ item }: ReversalsTable): Channel => (item === 'phone' ? 'phone' : 'email')
 
 const masked = (item: Channel, contact: { value: string } | null): string | null =>

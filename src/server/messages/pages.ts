@@ -1,5 +1,4 @@
-import i18next from 'i18next'
-import type { Locale } from '../domain/domain.ts'
+import { wordsOf } from './words.ts'
 
 /** What people read on the pages that their browser shows. Both languages have the same keys; a test holds them to it. */
 export const enPages = {
@@ -102,19 +101,5 @@ export const zhPages: Readonly<Record<PageMessageKey, string>> = {
   fault_what: '是否已变更以终端显示为准，原因请管理员查看日志。',
 }
 
-const i18n = i18next.createInstance()
-i18n.init({
-  resources: { en: { translation: enPages }, 'zh-CN': { translation: zhPages } },
-  fallbackLng: 'en',
-  initAsync: false,
-  keySeparator: false,
-  // The page escapes what it is given.
-  interpolation: { escapeValue: false },
-})
-
 /** A sentence of a page, as plain text. */
-export const pageSentence = (
-  locale: Locale,
-  key: PageMessageKey,
-  values: Readonly<Record<string, string>> = {},
-): string => i18n.t(key, { lng: locale, ...values })
+export const pageSentence = wordsOf(enPages, zhPages)

@@ -1,5 +1,4 @@
-import i18next from 'i18next'
-import type { Locale } from '../domain/domain.ts'
+import { wordsOf } from './words.ts'
 
 /** What people read on the page of a link that undoes a change. Both languages have the same keys. */
 export const undoEn = {
@@ -88,16 +87,5 @@ export const undoZhCN: Readonly<Record<UndoWord, string>> = {
   throttled: '您所在的网络打开链接过于频繁。未做任何变更，请在 {{seconds}} 秒后重试。',
 }
 
-const i18n = i18next.createInstance()
-i18n.init({
-  resources: { en: { translation: undoEn }, 'zh-CN': { translation: undoZhCN } },
-  fallbackLng: 'en',
-  initAsync: false,
-  keySeparator: false,
-  // The page escapes.
-  interpolation: { escapeValue: false },
-})
-
 /** A sentence of the page. */
-export const undoWord = (locale: Locale, key: UndoWord, values: Readonly<Record<string, string>> = {}): string =>
-  i18n.t(key, { lng: locale, ...values })
+export const undoWord = wordsOf(undoEn, undoZhCN)

@@ -1,6 +1,6 @@
 import { equalBytes, toHex, utf8 } from '../../../lib/bytes.ts'
 import type { AccountsTable, BindingsTable, SessionsTable, WeChatAuthorisationsTable } from '../../store/schema.ts'
-import type { Caller, Domain, Locale } from '../domain.ts'
+import { type Caller, type Domain, type Locale, localeOf } from '../domain.ts'
 import { maskUsername } from '../masks.ts'
 import { networkOf } from '../networks.ts'
 import type { Authorised } from '../ports/web-authorisation.ts'
@@ -90,8 +90,6 @@ interface Open {
   readonly account: AccountsTable
   readonly session: SessionsTable
 }
-
-const localeOf = ({ locale }: AccountsTable): Locale => (locale === 'zh-CN' ? 'zh-CN' : 'en')
 
 export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): WeChatAuthorisations {
   const { store, clock, random, outbox, policy } = domain

@@ -1,6 +1,6 @@
 import { sentence } from '../../messages/messages.ts'
 import type { AccountsTable, BindingsTable } from '../../store/schema.ts'
-import type { Caller, Domain, Locale } from '../domain.ts'
+import { type Caller, type Domain, type Locale, localeOf } from '../domain.ts'
 import { maskUsername } from '../masks.ts'
 import type { Queries } from '../ports/store.ts'
 import type { WeChatScan } from '../ports/wechat.ts'
@@ -158,7 +158,7 @@ export function createScanReceiver(
       const words = isSceneOfOurs(scan.scene) ? sentence('zh-CN', 'wechat_refused_expired') : undefined
       return { words, refused: words && 'scene_unknown', unionidFailure: undefined }
     }
-    const locale: Locale = account.locale === 'en' ? 'en' : 'zh-CN'
+    const locale = localeOf(account)
     const { identity, failure } = isOpen(binding, clock.now())
       ? await identify(scan.openid)
       : { identity: { openid: scan.openid, unionid: null }, failure: undefined }

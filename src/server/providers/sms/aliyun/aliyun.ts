@@ -79,7 +79,7 @@ export function openAliyun(
         OutId: message.id,
       }
       const { BizId } = await call('SendSms', query, purpose, signal)
-      return { provider, providerMessageId: messageIdOf(BizId) }
+      return { provider, providerMessageId: messageIdOf(BizId) ?? null }
     },
     async check(signal) {
       for (const template of templatesOf(config)) {

@@ -1,5 +1,4 @@
 import type { Clock } from '../../../../lib/clock.ts'
-import type { Random } from '../../../../lib/random.ts'
 import type { TencentConfig } from '../../../config/config.ts'
 import { DeliveryError } from '../../../domain/ports/delivery-error.ts'
 import type { MessageProvider } from '../../../domain/ports/messages.ts'
@@ -26,10 +25,7 @@ const noneFound = 'FailedOperation.MissingTemplateList'
  * idempotent, so that nothing is repeated here. `check` asks by DescribeSmsTemplateList for all templates at once, which
  * proves the credentials, too.
  */
-export function openTencent(
-  config: TencentConfig,
-  { clock }: { readonly clock: Clock; readonly random: Random },
-): MessageProvider {
+export function openTencent(config: TencentConfig, { clock }: { readonly clock: Clock }): MessageProvider {
   const http = openHttp({ provider, timeout: config.timeout })
   const url = new URL(config.baseUrl)
 
@@ -107,7 +103,7 @@ export function openTencent(
       const code = codeWordOf(sent?.Code)
       if (code === undefined || others.length > 0) throw unknown('SendSms', status, purpose)
       if (code !== 'Ok') throw failure('SendSms', code, purpose)
-      return { provider, providerMessageId: messageIdOf(sent?.SerialNo) }
+      return { provider, providerMessageId: messageIdOf(sent?.SerialNo) ?? null }
     },
     async check(signal) {
       let left = templatesOf(config).map(idOf)

@@ -70,7 +70,7 @@ function provider(config: Partial<TencentConfig> = {}, ownClock: ManualClock = c
       timeout: 5_000,
       ...config,
     },
-    { clock: ownClock, random: systemRandom },
+    { clock: ownClock },
   )
   opened.push(tencent)
   return tencent
