@@ -108,7 +108,7 @@ const enWords = {
   'wechat.waiting': 'Waiting for the scan … {{code}} left for this QR code, {{whole}} in all',
   'wechat.renewed': 'That QR code has expired. Here is a new one.',
   'wechat.scanned': 'Scanned.',
-  'wechat.agreeing': 'Waiting for the answer in WeChat … {{whole}} left',
+  'wechat.agreeing': 'Scanned. Waiting for the answer in WeChat … {{whole}} left',
   'wechat.retrying': 'The server does not answer; trying again … {{whole}} left',
   'wechat.code_shown': 'WeChat now shows a code to whoever scanned. If that was not you, press Ctrl-C.',
   'wechat.scan_again': 'Scan the QR code again with the same WeChat account; WeChat then shows a new code.',

@@ -106,7 +106,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'wechat.waiting': '等待扫码… 二维码剩余 {{code}}，总共剩余 {{whole}}',
   'wechat.renewed': '二维码已过期，请扫描新的二维码。',
   'wechat.scanned': '已扫码。',
-  'wechat.agreeing': '等待在微信中确认… 剩余 {{whole}}',
+  'wechat.agreeing': '已扫码，等待在微信中确认… 剩余 {{whole}}',
   'wechat.retrying': '服务器没有响应，正在重试… 剩余 {{whole}}',
   'wechat.code_shown': '扫码的微信会收到一个验证码。如果扫码的不是您本人，请按 Ctrl-C。',
   'wechat.scan_again': '请用同一个微信再扫一次二维码，微信会显示新的验证码。',
