@@ -344,6 +344,8 @@ describe('hufu bind', () => {
     api.verifyAllCalled()
     expect(interaction.log).toEqual(Array(3).fill('code for bind by wechat to nobody'))
     expect(stdout()).toContain('If that was not you, press Ctrl-C.')
+    expect(stderr()).toContain('Type the code that WeChat shows now')
+    expect(stderr()).not.toContain('newest message')
     expect(stderr()).toContain('Scan the QR code again')
   })
 

@@ -111,6 +111,7 @@ const enWords = {
   'wechat.agreeing': 'Scanned. Waiting for the answer in WeChat … {{whole}} left',
   'wechat.retrying': 'The server does not answer; trying again … {{whole}} left',
   'wechat.code_shown': 'WeChat now shows a code to whoever scanned. If that was not you, press Ctrl-C.',
+  'wechat.newest_code': 'Type the code that WeChat shows now; each scan makes a new one.',
   'wechat.scan_again': 'Scan the QR code again with the same WeChat account; WeChat then shows a new code.',
   'qr.payload': 'What the QR code says: {{payload}}',
   'qr.too_small': 'The QR code needs {{columns}} columns and {{rows}} rows; make the window larger, or use the text.',

@@ -109,6 +109,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'wechat.agreeing': '已扫码，等待在微信中确认… 剩余 {{whole}}',
   'wechat.retrying': '服务器没有响应，正在重试… 剩余 {{whole}}',
   'wechat.code_shown': '扫码的微信会收到一个验证码。如果扫码的不是您本人，请按 Ctrl-C。',
+  'wechat.newest_code': '请输入微信当前显示的验证码；每次扫码都会生成新的验证码。',
   'wechat.scan_again': '请用同一个微信再扫一次二维码，微信会显示新的验证码。',
   'qr.payload': '二维码内容：{{payload}}',
   'qr.too_small': '显示二维码需要 {{columns}} 列 {{rows}} 行，请放大窗口，或使用文字内容。',
