@@ -125,7 +125,7 @@ export const beginWeChatBinding = defineOperation({
     binding_id: Id,
     expires_at: Time,
     qr: WeChatQr,
-    /** `code`: whoever scans is shown a code, which finishes the binding as that of a phone number does. */
+    /** `code`: whoever scans will be shown a code, which finishes the binding as that of a phone number does. */
     confirm: Type.Enum(['none', 'code']),
   }),
   problems: ['wechat_unavailable', 'wechat_misconfigured', 'wechat_not_configured', 'throttled'],
@@ -141,8 +141,10 @@ export const readWeChatBinding = defineOperation({
   params: BindingParams,
   status: 200,
   answer: Type.Object({
-    /** `scanned`: somebody has scanned it, and has yet to agree, or the code that they see is to be typed. */
+    /** `scanned`: somebody has scanned it, and is asked in WeChat; or `confirm` says what is to be done here. */
     state: Type.Enum(['waiting', 'scanned', 'bound', 'expired', 'refused']),
+    /** `code`: whoever scanned sees a code, which is to be typed now. There is none before. */
+    confirm: Type.Enum(['none', 'code']),
     /** Why it was refused. `snapshot_user`: WeChat gave a stand-in for the person. */
     problem: Type.Union([
       Type.Enum(['already_bound', 'bound_elsewhere', 'proof_used', 'snapshot_user', 'declined']),
@@ -160,7 +162,7 @@ export const renewWeChatQr = defineOperation({
   id: 'wechat.renew_qr',
   method: 'POST',
   url: '/v1/bindings/:binding_id/wechat/renew',
-  summary: 'Replace an expired QR code; the old one binds nothing any more.',
+  summary: 'Replace an expired QR code; nobody can begin with the old one any more, nor finish by a code that it gave.',
   access: 'session',
   stepUp: null,
   params: BindingParams,

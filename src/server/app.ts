@@ -2,7 +2,6 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import type { Config } from './config/config.ts'
-import { ConfigError } from './config/config-error.ts'
 import { createProviderHealth } from './domain/delivery/provider-health.ts'
 import { checkProviders, withHealth } from './domain/delivery/providers.ts'
 import { createOutbox } from './domain/outbox.ts'
@@ -66,7 +65,6 @@ async function openWeChatAccount(
     token,
     encodingAesKey,
     baseUrl,
-    confirmByCode: wechat.confirmByCode,
     openPlatform: wechat.openPlatform,
     ...(previousEncodingAesKey ? { previousEncodingAesKey } : {}),
     accessTokens: accessTokenStore(store, keys, wechat.appId),
@@ -77,11 +75,6 @@ async function openWeChatAccount(
 
 async function openWeChatWebAuthorisation({ wechat }: Config, { clock }: Edge): Promise<WebAuthorisation | undefined> {
   if (wechat?.mode !== 'oauth') return undefined
-  if (wechat.confirmByCode) {
-    throw new ConfigError(
-      'wechat.confirm_by_code: there is no such confirmation in mode oauth yet. Turn one of them off.',
-    )
-  }
   const { openWebAuthorisation } = await import('./providers/wechat/web-authorisation.ts')
   const { appId, appSecret, baseUrl, authorizeUrl } = wechat
   return openWebAuthorisation({ appId, appSecret, baseUrl, authorizeUrl, clock })
@@ -137,6 +130,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     policy: config.policy,
     wechat: await openWeChatAccount(config, store, keys, edge),
     webAuthorisation: await openWeChatWebAuthorisation(config, edge),
+    confirmByCode: config.wechat?.confirmByCode ?? false,
     counters,
     receiptReaders: edge.receiptReaders ?? (await openReceiptReaders(config)),
   })

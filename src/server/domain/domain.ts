@@ -96,6 +96,8 @@ export interface Domain {
   readonly wechat: WeChat | undefined
   /** Where given, a WeChat account is bound by web authorisation, and `wechat` is not used. */
   readonly webAuthorisation: WebAuthorisation | undefined
+  /** Whether whoever binds a WeChat account, in either way, is to have a code typed in where the QR code was shown. */
+  readonly confirmByCode: boolean
   readonly counters: Counters
   /** One for each provider whose receipts are taken. */
   readonly receiptReaders: readonly ReceiptReader[]

@@ -122,9 +122,9 @@ export function serveWeChatAuthorisation(app: FastifyInstance, services: Service
     const state = parameterOf(request, 'state', stateShape) ?? ''
     const code = parameterOf(request, 'code', codeShape)
     const outcome = await wechatAuthorisations.finish({ state, browser: cookieOf(request), code }, request.ip)
-    // The cookie stays where it may yet be needed: strangers can send a browser here, too.
+    // The cookie stays where it may yet be needed: strangers can send a browser here, too, and a code is shown again.
     if (outcome.outcome === 'foreign') refused(request, authorisedPath, 'state')
-    else setCookie(reply, '', 0)
+    else if (outcome.outcome !== 'code') setCookie(reply, '', 0)
     if ('cause' in outcome && outcome.cause) {
       request.log.warn({ cause: outcome.cause.message }, 'WeChat did not say who authorised')
     }

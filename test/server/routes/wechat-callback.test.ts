@@ -172,15 +172,6 @@ test('a flood of forged pushes is answered 429 without a line in the log, and a 
 })
 
 describe('a genuine push', () => {
-  test('that we fail to handle is answered with 500, and binds when it comes again', async () => {
-    const { qr } = await world.beginBinding(member)
-    const push = world.wechat.scanFor(qr.payload, { openid: 'oUnlucky' })
-    vi.spyOn(world.services.domain.store, 'transaction').mockRejectedValueOnce(new Error('the disk is full'))
-    expect(await push()).toMatchObject({ outcome: 'undelivered', status: 500 })
-    expect(counted).toEqual([])
-    expect(await push()).toMatchObject({ outcome: 'scanned', reply: expect.stringContaining('t***t') })
-  })
-
   test('of another QR code of the account, and of what is no scan, is answered with success', async () => {
     const foreign = (await scanXml()).replace(await scene(), 'spring-campaign')
     expect(await post(await seal(world.wechat.credentials, foreign))).toEqual({ status: 200, text: 'success' })
