@@ -61,7 +61,7 @@ const Smtp = Type.Object(
       }),
     ),
     connections: Type.Optional(
-      Type.Integer({ description: 'Connections at once.', minimum: 1, maximum: 50, default: 5 }),
+      Type.Integer({ description: 'Connections at once.', minimum: 1, maximum: 50, default: 10 }),
     ),
     timeout_seconds: Type.Optional(
       Type.Integer({

@@ -40,7 +40,7 @@ function checkMailbox(path: MemberPath, mailbox: string, { mistakes }: SectionRe
 }
 
 function readSmtp(smtp: EmailSection['smtp'], reader: SectionReader): SmtpConfig | undefined {
-  const { host, name, connections = 5, timeout_seconds = 10, ca_file } = smtp
+  const { host, name, connections = 10, timeout_seconds = 10, ca_file } = smtp
   const security = smtp.security ?? (smtp.port === 465 ? 'tls' : 'starttls')
   const port = smtp.port ?? defaultPorts[security]
   const auth = smtp.auth ?? (smtp.username === undefined ? 'none' : 'password')

@@ -40,7 +40,7 @@ describe('email', () => {
         auth: undefined,
         ca: undefined,
         name: undefined,
-        connections: 5,
+        connections: 10,
         timeout: 10_000,
       },
       dkim: undefined,
