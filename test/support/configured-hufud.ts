@@ -11,6 +11,7 @@ import type { Services } from '../../src/server/domain/services.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import { createMailbox } from '../../src/simulators/mailbox/mailbox.ts'
 import { startOuterEdge } from '../../src/simulators/outer-edge.ts'
+import type { WeChatCredentials } from '../../src/simulators/wechat/credentials.ts'
 import { type RunningHufud, startHufud } from './ephemeral-server.ts'
 import { environment, hufudExecutable } from './hufu.ts'
 import { type Outbox, openOutbox } from './outbox.ts'
@@ -163,3 +164,15 @@ export function textsThatTell(log: string, secrets: Iterable<string>): string[] 
     .flatMap(textsIn)
     .filter(text => known.some(secret => text.includes(secret)))
 }
+
+/** The section `wechat` in YAML. @param mode with what follows it, `qr, confirm_by_code: true` */
+export const wechatSection = (appId: string, baseUrl: string, mode = 'qr'): string =>
+  `wechat: { app_id: ${appId}, mode: ${mode}, base_url: '${baseUrl}', authorize_url: '${baseUrl}' }`
+
+export const wechatSecrets = (
+  credentials: Pick<WeChatCredentials, 'appSecret' | 'token' | 'encodingAesKey'>,
+): Record<string, string> => ({
+  HUFUD_WECHAT_APP_SECRET: credentials.appSecret,
+  HUFUD_WECHAT_TOKEN: credentials.token,
+  HUFUD_WECHAT_AES_KEY: credentials.encodingAesKey,
+})

@@ -30,6 +30,19 @@ export interface SmtpFaults {
   dot?: (mail: SunkMail) => SmtpFault
 }
 
+/** No faults but what `login` says; each mail is put where people find it, with the code at its subject's end. */
+export const inboxFaults = (
+  inbox: { deliver(message: { channel: 'email'; to: string; code: string | null; text: string }): void },
+  login?: SmtpFaults['login'],
+): SmtpFaults => ({
+  ...(login ? { login } : {}),
+  dot({ to, text, header }) {
+    const [code = null] = /\d{6}$/.exec(header('subject')) ?? []
+    for (const address of to) inbox.deliver({ channel: 'email', to: address, code, text })
+    return undefined
+  },
+})
+
 export interface SmtpSink {
   readonly port: number
   /** In the order of their last dots. */
