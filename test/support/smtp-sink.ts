@@ -65,6 +65,8 @@ export interface SmtpSinkOptions {
   /** For TLS. */
   readonly certificate?: TlsCertificate
   readonly faults?: SmtpFaults
+  /** Calls `done` when the server is to answer the end of a mail, which it has kept by then. */
+  readonly slow?: (done: () => void) => void
   /** Further options of smtp-server. */
   readonly server?: SMTPServerOptions
 }
@@ -74,6 +76,7 @@ export async function startSmtpSink({
   security = 'none',
   certificate,
   faults = {},
+  slow = done => done(),
   server: options = {},
 }: SmtpSinkOptions = {}): Promise<SmtpSink> {
   const mails: SunkMail[] = []
@@ -119,7 +122,7 @@ export async function startSmtpSink({
         }
         const mail = sunk(Buffer.concat(chunks), session)
         mails.push(mail)
-        answer(faults.dot?.(mail), session, done)
+        slow(() => answer(faults.dot?.(mail), session, done))
       })
     },
     ...options,
