@@ -58,7 +58,7 @@ async function openWeChatAccount(
 ): Promise<WeChat | undefined> {
   if (wechat?.mode !== 'qr') return undefined
   const { openWeChat } = await import('./providers/wechat/official-account.ts')
-  const { appId, appSecret, token, encodingAesKey, baseUrl, previousEncodingAesKey } = wechat
+  const { appId, appSecret, token, encodingAesKey, baseUrl, previousEncodingAesKey, timeout } = wechat
   return openWeChat({
     appId,
     appSecret,
@@ -67,6 +67,7 @@ async function openWeChatAccount(
     baseUrl,
     openPlatform: wechat.openPlatform,
     ...(previousEncodingAesKey ? { previousEncodingAesKey } : {}),
+    ...(timeout === undefined ? {} : { timeout }),
     accessTokens: accessTokenStore(store, keys, wechat.appId),
     clock,
     random,
@@ -76,8 +77,15 @@ async function openWeChatAccount(
 async function openWeChatWebAuthorisation({ wechat }: Config, { clock }: Edge): Promise<WebAuthorisation | undefined> {
   if (wechat?.mode !== 'oauth') return undefined
   const { openWebAuthorisation } = await import('./providers/wechat/web-authorisation.ts')
-  const { appId, appSecret, baseUrl, authorizeUrl } = wechat
-  return openWebAuthorisation({ appId, appSecret, baseUrl, authorizeUrl, clock })
+  const { appId, appSecret, baseUrl, authorizeUrl, timeout } = wechat
+  return openWebAuthorisation({
+    appId,
+    appSecret,
+    baseUrl,
+    authorizeUrl,
+    clock,
+    ...(timeout === undefined ? {} : { timeout }),
+  })
 }
 
 /** Who delivers messages: what the edge brings, or the configured providers, whose state is shared by all processes. */

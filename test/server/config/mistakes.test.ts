@@ -74,11 +74,6 @@ describe('a mistake is told with its place and what it should be', () => {
       /^hufud\.yaml:2:9: a section begins on a line of its own.+the next line is not indented further/,
     ],
     [
-      'a confirmation by code where there is none',
-      'wechat:\n  app_id: wx0123456789abcdef\n  mode: oauth\n  confirm_by_code: true\n',
-      'hufud.yaml:4:3: wechat.confirm_by_code: mode oauth has no confirmation by a code. Set false, or mode: qr.',
-    ],
-    [
       'an unknown member',
       'log_level: info\ndatabse: x\n',
       'hufud.yaml:2:1: databse: there is no such member; is database meant?',

@@ -189,6 +189,7 @@ describe('WeChat', () => {
       previousEncodingAesKey: undefined,
       baseUrl: 'https://api.weixin.qq.com',
       authorizeUrl: 'https://open.weixin.qq.com',
+      timeout: 5000,
     })
     const { HUFUD_WECHAT_APP_SECRET } = wechatSecrets
     expect((await load(wechat.replace(' }', ', mode: oauth }'), { HUFUD_WECHAT_APP_SECRET })).wechat).toMatchObject({
