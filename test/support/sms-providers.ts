@@ -41,7 +41,8 @@ const accessKeyId = 'LTAI5tTestTestTestTestTe'
 const secretId = 'AKIDTestTestTestTestTestTestTest0001'
 const sdkAppId = '1400006666'
 const code: SmsTemplate = { kind: 'code', variables: ['code'], review: 'approved' }
-const notice: SmsTemplate = { kind: 'notice', variables: ['what', 'account', 'time', 'link'], review: 'approved' }
+const notice: SmsTemplate = { kind: 'notice', variables: ['what', 'account', 'time'], review: 'approved' }
+const linked: SmsTemplate = { ...notice, variables: ['what', 'account', 'time', 'link'] }
 
 /** @param deliver told of each text message that arrives */
 export async function startSmsProviders(deliver: (text: ArrivedText) => void = () => {}): Promise<SmsProviders> {
@@ -59,7 +60,7 @@ export async function startSmsProviders(deliver: (text: ArrivedText) => void = (
     ...edge,
     credentials: { accessKeyId, accessKeySecret },
     signName,
-    templates: { SMS_100000001: code, SMS_100000002: notice },
+    templates: { SMS_100000001: code, SMS_100000002: linked, SMS_100000003: notice },
     deliver: by('aliyun'),
   })
   const tencent = await startTencentSimulator({
@@ -67,7 +68,7 @@ export async function startSmsProviders(deliver: (text: ArrivedText) => void = (
     credentials: { secretId, secretKey },
     sdkAppId,
     signName,
-    templates: { 2001: code, 2002: notice },
+    templates: { 2001: code, 2002: linked, 2003: notice },
     deliver: by('tencent'),
   })
   const twilio = await startTwilioSimulator({
@@ -94,8 +95,8 @@ sms:
     access_key_id: ${accessKeyId}
     sign_name: ${signName}
     code_templates: { zh-CN: SMS_100000001 }
-    notice_templates: { zh-CN: SMS_100000002 }
-    notice_link: true
+    notice_templates: { zh-CN: SMS_100000003 }
+    notice_templates_with_link: { zh-CN: SMS_100000002 }
     base_url: ${baseUrls?.aliyun ?? aliyun.baseUrl}
     timeout_seconds: ${timeout}
   tencent:
@@ -103,8 +104,8 @@ sms:
     sdk_app_id: '${sdkAppId}'
     sign_name: ${signName}
     code_templates: { zh-CN: '2001' }
-    notice_templates: { zh-CN: '2002' }
-    notice_link: true
+    notice_templates: { zh-CN: '2003' }
+    notice_templates_with_link: { zh-CN: '2002' }
     base_url: ${baseUrls?.tencent ?? tencent.baseUrl}
     timeout_seconds: ${timeout}
   twilio:

@@ -61,7 +61,10 @@ export async function checkCredentials(opened: OpenedProviders, stop: AbortSigna
         await provider.check(AbortSignal.any([stop, AbortSignal.timeout(patience)]))
         return check('live', name, 'ok', 'takes our credentials')
       } catch (error) {
-        return failed(name, error)
+        // Nobody was sent to: what is refused is one of our templates.
+        return error instanceof DeliveryError && error.failure === 'refused'
+          ? check('live', name, 'fail', error.message, [remedies.misconfigured])
+          : failed(name, error)
       }
     }),
   )

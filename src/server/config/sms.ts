@@ -104,7 +104,7 @@ function readAliyun(aliyun: NonNullable<SmsSection['aliyun']>, reader: SectionRe
       signName: aliyun.sign_name,
       codeTemplates: bothLanguages(aliyun.code_templates),
       noticeTemplates: aliyun.notice_templates && bothLanguages(aliyun.notice_templates),
-      noticeLink: aliyun.notice_link ?? false,
+      noticeTemplatesWithLink: aliyun.notice_templates_with_link && bothLanguages(aliyun.notice_templates_with_link),
       baseUrl: aliyun.base_url ?? 'https://dysmsapi.aliyuncs.com',
       timeout: (aliyun.timeout_seconds ?? 10) * second,
     }
@@ -126,7 +126,7 @@ function readTencent(tencent: NonNullable<SmsSection['tencent']>, reader: Sectio
       region: tencent.region ?? 'ap-guangzhou',
       codeTemplates: bothLanguages(tencent.code_templates),
       noticeTemplates: tencent.notice_templates && bothLanguages(tencent.notice_templates),
-      noticeLink: tencent.notice_link ?? false,
+      noticeTemplatesWithLink: tencent.notice_templates_with_link && bothLanguages(tencent.notice_templates_with_link),
       baseUrl: tencent.base_url ?? 'https://sms.tencentcloudapi.com',
       timeout: (tencent.timeout_seconds ?? 10) * second,
     }

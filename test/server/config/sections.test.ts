@@ -116,7 +116,12 @@ describe('text messages', () => {
         HUFUD_SMS_RECEIPT_SECRET: 'r'.repeat(22),
       },
     )
-    const templates = { noticeTemplates: undefined, noticeLink: false, timeout: 10_000, signName: '虎符' }
+    const templates = {
+      noticeTemplates: undefined,
+      noticeTemplatesWithLink: undefined,
+      timeout: 10_000,
+      signName: '虎符',
+    }
     expect(sms).toMatchObject({
       aliyun: {
         ...templates,
