@@ -317,7 +317,7 @@ describe('smtp', () => {
       return view.messages.get(id)?.failure === 'misconfigured' ? view : undefined
     })
     expect(providers.find(({ provider }) => provider === 'smtp')).toMatchObject({ failure: 'misconfigured' })
-    await expect(sender.send(destinationOf.smtp())).rejects.toMatchObject({ code: 'method_not_available' })
+    await expect(sender.send(destinationOf.smtp())).rejects.toMatchObject({ code: 'channel_off' })
   })
 })
 
@@ -404,7 +404,7 @@ describe('a provider of text messages that refuses the credentials', () => {
     const second = destinationOf[name]()
     if (name === 'twilio') {
       // The other of its route is out by now, too.
-      await expect(sender.send(second)).rejects.toMatchObject({ code: 'method_not_available' })
+      await expect(sender.send(second)).rejects.toMatchObject({ code: 'channel_off' })
       return
     }
     await final(sender, await sender.send(second), 'sent')
