@@ -22,12 +22,19 @@ export interface BenchServer extends BenchAccounts {
   readonly server: Server
 }
 
-/** A hufud on a database with `count` accounts. It takes the source of a request from `X-Forwarded-For`. */
-export const withHufud = <T>(count: number, work: (server: BenchServer) => Promise<T>): Promise<T> =>
+/**
+ * A hufud on a database with `count` accounts. It takes the source of a request from `X-Forwarded-For`.
+ * @param settings what else its configuration file has
+ */
+export const withHufud = <T>(
+  count: number,
+  work: (server: BenchServer) => Promise<T>,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<T> =>
   withFolder(async folder => {
     const database = join(folder, 'hufud.db')
     const config = join(folder, 'hufud.json')
-    writeFileSync(config, JSON.stringify({ trusted_proxies: ['127.0.0.1'] }))
+    writeFileSync(config, JSON.stringify({ trusted_proxies: ['127.0.0.1'], ...settings }))
     const accounts = await addAccounts(database, count)
     const server = await startHufud(['--config', config, '--database', `sqlite:${database}`, '--port', '0'])
     try {

@@ -115,3 +115,17 @@ export function residentMegabytes(pid: number): number {
   }
   return (Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) * 1024) / 1e6
 }
+
+/** Of Linux's figures, on every machine: `USER_HZ`. */
+const ticksPerSecond = 100
+
+/** Processor time that a process has taken, in all its threads, in milliseconds; `undefined` where there is no /proc. */
+export function processorMilliseconds(pid: number): number | undefined {
+  try {
+    // The name before the last bracket may have spaces in it. utime and stime are fields 14 and 15.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond
+  } catch {
+    return undefined
+  }
+}

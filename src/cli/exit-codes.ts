@@ -85,6 +85,7 @@ export const exitCodes = {
   password_unchanged: refused,
   phone_number_invalid: usage,
   phone_country_unserved: refused,
+  channel_off: refused,
   email_address_invalid: usage,
   username_invalid: usage,
   username_taken: refused,

@@ -24,7 +24,7 @@ export const beginPhoneBinding = defineOperation({
   body: Type.Object({ phone_number: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
-  problems: ['phone_number_invalid', 'phone_country_unserved', 'already_bound', 'method_not_available', 'throttled'],
+  problems: ['phone_number_invalid', 'phone_country_unserved', 'already_bound', 'channel_off', 'throttled'],
 })
 
 export const beginEmailBinding = defineOperation({
@@ -37,7 +37,7 @@ export const beginEmailBinding = defineOperation({
   body: Type.Object({ email_address: Type.String({ minLength: 1, maxLength: 320 }) }, { additionalProperties: false }),
   status: 201,
   answer: PendingCode,
-  problems: ['email_address_invalid', 'already_bound', 'method_not_available', 'throttled'],
+  problems: ['email_address_invalid', 'already_bound', 'channel_off', 'throttled'],
 })
 
 export const resendBindingCode = defineOperation({
@@ -50,7 +50,7 @@ export const resendBindingCode = defineOperation({
   params: BindingParams,
   status: 200,
   answer: PendingCode,
-  problems: ['binding_expired', 'phone_country_unserved', 'method_not_available', 'throttled'],
+  problems: ['binding_expired', 'phone_country_unserved', 'channel_off', 'throttled'],
 })
 
 export const cancelBinding = defineOperation({
@@ -125,7 +125,7 @@ export const beginWeChatBinding = defineOperation({
     binding_id: Id,
     expires_at: Time,
     qr: WeChatQr,
-    /** `code`: whoever scans is shown a code, which finishes the binding as that of a phone number does. */
+    /** `code`: whoever scans will be shown a code, which finishes the binding as that of a phone number does. */
     confirm: Type.Enum(['none', 'code']),
   }),
   problems: ['wechat_unavailable', 'wechat_misconfigured', 'wechat_not_configured', 'throttled'],
@@ -141,8 +141,10 @@ export const readWeChatBinding = defineOperation({
   params: BindingParams,
   status: 200,
   answer: Type.Object({
-    /** `scanned`: somebody has scanned it, and has yet to agree, or the code that they see is to be typed. */
+    /** `scanned`: somebody has scanned it, and is asked in WeChat; or `confirm` says what is to be done here. */
     state: Type.Enum(['waiting', 'scanned', 'bound', 'expired', 'refused']),
+    /** `code`: whoever scanned sees a code, which is to be typed now. There is none before. */
+    confirm: Type.Enum(['none', 'code']),
     /** Why it was refused. `snapshot_user`: WeChat gave a stand-in for the person. */
     problem: Type.Union([
       Type.Enum(['already_bound', 'bound_elsewhere', 'proof_used', 'snapshot_user', 'declined']),
@@ -160,7 +162,7 @@ export const renewWeChatQr = defineOperation({
   id: 'wechat.renew_qr',
   method: 'POST',
   url: '/v1/bindings/:binding_id/wechat/renew',
-  summary: 'Replace an expired QR code; the old one binds nothing any more.',
+  summary: 'Replace an expired QR code; nobody can begin with the old one any more, nor finish by a code that it gave.',
   access: 'session',
   stepUp: null,
   params: BindingParams,

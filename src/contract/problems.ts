@@ -37,6 +37,7 @@ export const problems = {
   password_unchanged: { status: 422, title: 'The new password equals the old one.' },
   phone_number_invalid: { status: 422, title: 'This is no phone number that can receive a code.' },
   phone_country_unserved: { status: 422, title: 'No text messages are sent to this country.' },
+  channel_off: { status: 409, title: 'Nobody delivers messages of this kind now.' },
   email_address_invalid: { status: 422, title: 'This is no email address.' },
   username_invalid: { status: 422, title: 'This is no user name.' },
   username_taken: { status: 409, title: 'This user name is taken.' },

@@ -2,7 +2,6 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import type { Config } from './config/config.ts'
-import { ConfigError } from './config/config-error.ts'
 import { createProviderHealth } from './domain/delivery/provider-health.ts'
 import { checkProviders, withHealth } from './domain/delivery/providers.ts'
 import { createOutbox } from './domain/outbox.ts'
@@ -59,16 +58,16 @@ async function openWeChatAccount(
 ): Promise<WeChat | undefined> {
   if (wechat?.mode !== 'qr') return undefined
   const { openWeChat } = await import('./providers/wechat/official-account.ts')
-  const { appId, appSecret, token, encodingAesKey, baseUrl, previousEncodingAesKey } = wechat
+  const { appId, appSecret, token, encodingAesKey, baseUrl, previousEncodingAesKey, timeout } = wechat
   return openWeChat({
     appId,
     appSecret,
     token,
     encodingAesKey,
     baseUrl,
-    confirmByCode: wechat.confirmByCode,
     openPlatform: wechat.openPlatform,
     ...(previousEncodingAesKey ? { previousEncodingAesKey } : {}),
+    ...(timeout === undefined ? {} : { timeout }),
     accessTokens: accessTokenStore(store, keys, wechat.appId),
     clock,
     random,
@@ -77,14 +76,16 @@ async function openWeChatAccount(
 
 async function openWeChatWebAuthorisation({ wechat }: Config, { clock }: Edge): Promise<WebAuthorisation | undefined> {
   if (wechat?.mode !== 'oauth') return undefined
-  if (wechat.confirmByCode) {
-    throw new ConfigError(
-      'wechat.confirm_by_code: there is no such confirmation in mode oauth yet. Turn one of them off.',
-    )
-  }
   const { openWebAuthorisation } = await import('./providers/wechat/web-authorisation.ts')
-  const { appId, appSecret, baseUrl, authorizeUrl } = wechat
-  return openWebAuthorisation({ appId, appSecret, baseUrl, authorizeUrl, clock })
+  const { appId, appSecret, baseUrl, authorizeUrl, timeout } = wechat
+  return openWebAuthorisation({
+    appId,
+    appSecret,
+    baseUrl,
+    authorizeUrl,
+    clock,
+    ...(timeout === undefined ? {} : { timeout }),
+  })
 }
 
 /** Who delivers messages: what the edge brings, or the configured providers, whose state is shared by all processes. */
@@ -137,6 +138,7 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
     policy: config.policy,
     wechat: await openWeChatAccount(config, store, keys, edge),
     webAuthorisation: await openWeChatWebAuthorisation(config, edge),
+    confirmByCode: config.wechat?.confirmByCode ?? false,
     counters,
     receiptReaders: edge.receiptReaders ?? (await openReceiptReaders(config)),
   })

@@ -208,6 +208,7 @@ describe('hufu bind', () => {
   const qr = (n: number) => ({ payload: `https://w/${n}`, expires_at: `2026-11-22T13:05:0${n}.000Z` })
   const waiting = (n: number) => ({
     state: 'waiting' as const,
+    confirm: 'none' as const,
     problem: null,
     value: null,
     replaced: false,
@@ -308,7 +309,24 @@ describe('hufu bind', () => {
       api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state })
     }
     await bindWeChat(context)
-    expect(stdout()).toMatch(/✓ Scanned\.\nWaiting for the answer in WeChat … 9:59 left\n✓ WeChat: bound\./)
+    expect(stdout()).toMatch(/\nScanned\. Waiting for the answer in WeChat … 9:59 left\n✓ Scanned\.\n✓ WeChat: bound\./)
+  })
+
+  it('wechat: renews the QR code that somebody scanned and left at that', async () => {
+    const { context, api, stdout } = await fakeContext({ terminal: { json: true } })
+    begins(api)
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(0), state: 'scanned' })
+    api.expects(bindings.renewWeChatQr, { params }, { qr: qr(9) })
+    for (const state of ['waiting', 'scanned', 'bound'] as const) {
+      api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state })
+    }
+    await bindWeChat(context)
+    api.verifyAllCalled()
+    const events = stdout()
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line).event)
+    expect(events).toEqual(['qr', 'scanned', 'qr', 'result'])
   })
 
   it('wechat: asks for the code that WeChat shows, until it is right', async () => {
@@ -316,6 +334,7 @@ describe('hufu bind', () => {
     const { context, api, stdout, stderr } = await fakeContext({ interaction })
     begins(api, 'code')
     api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'scanned' })
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'scanned', confirm: 'code' })
     const code = (text: string) => ({ params, body: { code: text } })
     api.expects(bindings.finishCodeBinding, code('000000'), refusal('code_incorrect'))
     api.expects(bindings.finishCodeBinding, code('111111'), refusal('code_expired'))
@@ -325,6 +344,8 @@ describe('hufu bind', () => {
     api.verifyAllCalled()
     expect(interaction.log).toEqual(Array(3).fill('code for bind by wechat to nobody'))
     expect(stdout()).toContain('If that was not you, press Ctrl-C.')
+    expect(stderr()).toContain('Type the code that WeChat shows now')
+    expect(stderr()).not.toContain('newest message')
     expect(stderr()).toContain('Scan the QR code again')
   })
 
@@ -333,7 +354,7 @@ describe('hufu bind', () => {
     interaction.canRetry = false
     const { context, api } = await fakeContext({ interaction })
     begins(api, 'code')
-    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'scanned' })
+    api.expects(bindings.readWeChatBinding, { params }, { ...waiting(9), state: 'scanned', confirm: 'code' })
     api.expects(bindings.finishCodeBinding, { params, body: { code: '000000' } }, refusal('code_incorrect'))
     api.expects(bindings.cancelBinding, { params, afterAbort: true }, { cancelled: true })
     await expect(bindWeChat(context)).rejects.toMatchObject({ code: 'code_incorrect' })

@@ -119,7 +119,7 @@ it('a second link ends the first', async () => {
   expect((await first(newer)).exitCode).toBe(0)
 })
 
-it('without a number to send to, methods that need one are not on offer', async () => {
+it('what nobody delivers cannot be bound, and the words say so', async () => {
   const { folder, url, serve, hufud } = await newServer()
   await serve()
   const { stdout } = await hufud('bootstrap', 'root')
@@ -130,7 +130,7 @@ it('without a number to send to, methods that need one are not on offer', async 
   await hufu(['passwd', '--link-file', linkFile], { home, env })
   await hufu(['login', 'root', '--verify', 'password'], { home, env })
   const phone = await hufu(['bind', 'phone', '+8613800138000', '--verify', 'password'], { home, env })
-  expect([phone.exitCode, phone.last.code]).toEqual([4, 'method_not_available'])
+  expect([phone.exitCode, phone.last.code]).toEqual([5, 'channel_off'])
   const wechat = await hufu(['bind', 'wechat', '--verify', 'password'], { home, env })
   expect([wechat.exitCode, wechat.last.code]).toEqual([5, 'wechat_not_configured'])
 })

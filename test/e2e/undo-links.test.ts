@@ -53,7 +53,7 @@ it('an address that somebody else replaced is brought back by the link in the ol
     env: environment(person.home, { HUFU_SERVER: server.url }),
     extendEnv: false,
   })
-  expect(log.stdout).toContain('Email change undone by link')
+  expect(log.stdout).toContain('Email reverted')
 
   expect((await fetch(url)).status).toBe(410)
   expect((await fetch(`${server.url}/undo/${ofPhone}`)).status).toBe(200)

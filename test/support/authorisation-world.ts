@@ -1,6 +1,8 @@
 // A hufud whose mode of WeChat is web authorisation, on HTTP, with WeChat's simulator beside it; and before each test
 // a new member who has begun to bind WeChat. What is exported changes with each test.
 
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
@@ -23,17 +25,17 @@ export let origin: string
 export const logged: string[] = []
 export let members = 0
 export let member: Member
-export let binding: { binding_id: string; qr: { payload: string; expires_at: string } }
+export let binding: { binding_id: string; confirm: string; qr: { payload: string; expires_at: string } }
 
 /** Opens it for the tests of a file. */
-export function useAuthorisationWorld(): void {
+export function useAuthorisationWorld({ confirmByCode = false } = {}): void {
   beforeAll(async () => {
     wechat = await startWeChatSimulator({ clock: wechatClock, random: systemRandom })
     const port = await freePort()
     origin = `http://localhost:${port}`
     wechat.authorisation.setDomain(`localhost:${port}`)
     world = await openServerWorld({
-      wechat: { ...wechatConfig(wechat.credentials, wechat.baseUrl), mode: 'oauth' },
+      wechat: { ...wechatConfig(wechat.credentials, wechat.baseUrl), mode: 'oauth', confirmByCode },
       policy: { origins: [origin], serviceName: '<b>Acme</b>&"' },
     })
     const logger = pino({ level: 'info' }, { write: line => void logged.push(line) })
@@ -55,6 +57,13 @@ export function useAuthorisationWorld(): void {
 
 export const begin = async (who: Member) =>
   world.services.wechatBindings.begin(who, await world.prove(who, 'wechat.bind'))
+
+/** Changes the database beside hufud. */
+export async function alter(statement: string, ...values: (string | number)[]): Promise<void> {
+  const database = new Database(join(world.folder, 'hufud.db'))
+  database.prepare(statement).run(...values)
+  database.close()
+}
 
 /** Has `who` begin to bind WeChat: `binding` is this one from now on. */
 export async function beginAnew(who: Member): Promise<void> {

@@ -44,9 +44,12 @@ export interface Given {
   readonly phone?: string
 }
 
+/** What somebody sees of an account server, and of the world around it. */
+export type PersonServer = Pick<EphemeralServer, 'url' | 'adminToken' | 'outbox' | 'securityKey'>
+
 /** Somebody with an account, a home folder, a phone and a mailbox. */
 export class Person {
-  readonly server: EphemeralServer
+  readonly server: PersonServer
   readonly username: string
   readonly home = freshHome()
   password = `first password ${randomBytes(6).toString('hex')}`
@@ -55,13 +58,13 @@ export class Person {
   app: AuthenticatorApp | undefined
   recoveryCodes: string[] = []
 
-  constructor(server: EphemeralServer, username: string) {
+  constructor(server: PersonServer, username: string) {
     this.server = server
     this.username = username
   }
 
   /** An account that an admin made, with a password that its owner set, not logged in. */
-  static async enrol(server: EphemeralServer, given: Given = {}): Promise<Person> {
+  static async enrol(server: PersonServer, given: Given = {}): Promise<Person> {
     const person = new Person(server, given.username ?? `person-${++people}-${randomBytes(3).toString('hex')}`)
     person.password = given.password ?? person.password
     const admin = apiClient(server.url, { serviceCredential: server.adminToken })
@@ -80,7 +83,7 @@ export class Person {
   }
 
   /** As `enrol`, and logged in by `hufu login`. */
-  static async loggedIn(server: EphemeralServer, given: Given = {}): Promise<Person> {
+  static async loggedIn(server: PersonServer, given: Given = {}): Promise<Person> {
     const person = await Person.enrol(server, given)
     const { exitCode, stderr } = await person.hufu(['login', person.username, '--verify', 'password'])
     if (exitCode !== 0) throw new Error(stderr)

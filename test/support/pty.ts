@@ -12,6 +12,7 @@ const keys = {
   backspace: '\u007f',
   'ctrl-c': '\u0003',
   'ctrl-d': '\u0004',
+  'ctrl-\\': '\u001c',
 } as const
 export type Key = keyof typeof keys
 
@@ -76,7 +77,7 @@ export function spawnTerminal(args: readonly string[], options: PtyOptions = {})
   const { home = freshHome(), env = {}, columns: cols = 80, rows = 24 } = options
   const modesFile = join(home, 'terminal-modes')
   rmSync(modesFile, { force: true })
-  const script = 'trap : INT; "$@"; code=$?; stty -a >"$TERMINAL_MODES"; exit $code'
+  const script = 'trap : INT QUIT; "$@"; code=$?; stty -a >"$TERMINAL_MODES"; exit $code'
   const child = spawn('/bin/sh', ['-c', script, 'sh', process.execPath, hufuExecutable, ...args], {
     name: 'xterm-256color',
     cols,

@@ -20,20 +20,34 @@ const usual: Readonly<Record<SmtpStep, string>> = {
   QUIT: '221 2.0.0 bye\r\n',
 }
 
+/** They may be changed while the server runs. */
+export type RawAnswers = Partial<Record<SmtpStep, RawAnswer | ((socket: Socket) => void)>>
+
+export interface RawSmtpServer {
+  readonly port: number
+  readonly mails: string[]
+  readonly steps: SmtpStep[]
+  /** Connections that have come to an end. */
+  readonly ended: number
+  close(): Promise<void>
+}
+
 /**
  * A server that speaks SMTP byte by byte, for what no honest one would say: each step's answer may be anything.
  * A function is handed the socket, to write as it likes.
  */
-export async function startRawSmtpServer(
-  answers: Partial<Record<SmtpStep, RawAnswer | ((socket: Socket) => void)>>,
-): Promise<{ readonly port: number; readonly mails: string[]; readonly steps: SmtpStep[]; close(): Promise<void> }> {
+export async function startRawSmtpServer(answers: RawAnswers): Promise<RawSmtpServer> {
   const mails: string[] = []
   const steps: SmtpStep[] = []
   const sockets = new Set<Socket>()
+  let ended = 0
   const server = createServer(socket => {
     sockets.add(socket)
     socket.on('error', () => {})
-    socket.once('close', () => sockets.delete(socket))
+    socket.once('close', () => {
+      sockets.delete(socket)
+      ended += 1
+    })
     const play = (step: SmtpStep) => {
       steps.push(step)
       const answer = answers[step] ?? usual[step]
@@ -65,6 +79,9 @@ export async function startRawSmtpServer(
     port: (server.address() as AddressInfo).port,
     mails,
     steps,
+    get ended() {
+      return ended
+    },
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve())

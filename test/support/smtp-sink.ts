@@ -30,6 +30,19 @@ export interface SmtpFaults {
   dot?: (mail: SunkMail) => SmtpFault
 }
 
+/** No faults but what `login` says; each mail is put where people find it, with the code at its subject's end. */
+export const inboxFaults = (
+  inbox: { deliver(message: { channel: 'email'; to: string; code: string | null; text: string }): void },
+  login?: SmtpFaults['login'],
+): SmtpFaults => ({
+  ...(login ? { login } : {}),
+  dot({ to, text, header }) {
+    const [code = null] = /\d{6}$/.exec(header('subject')) ?? []
+    for (const address of to) inbox.deliver({ channel: 'email', to: address, code, text })
+    return undefined
+  },
+})
+
 export interface SmtpSink {
   readonly port: number
   /** In the order of their last dots. */
@@ -52,6 +65,8 @@ export interface SmtpSinkOptions {
   /** For TLS. */
   readonly certificate?: TlsCertificate
   readonly faults?: SmtpFaults
+  /** Calls `done` when the server is to answer the end of a mail, which it has kept by then. */
+  readonly slow?: (done: () => void) => void
   /** Further options of smtp-server. */
   readonly server?: SMTPServerOptions
 }
@@ -61,6 +76,7 @@ export async function startSmtpSink({
   security = 'none',
   certificate,
   faults = {},
+  slow = done => done(),
   server: options = {},
 }: SmtpSinkOptions = {}): Promise<SmtpSink> {
   const mails: SunkMail[] = []
@@ -106,7 +122,7 @@ export async function startSmtpSink({
         }
         const mail = sunk(Buffer.concat(chunks), session)
         mails.push(mail)
-        answer(faults.dot?.(mail), session, done)
+        slow(() => answer(faults.dot?.(mail), session, done))
       })
     },
     ...options,

@@ -21,7 +21,11 @@ export interface WeChatHufud {
 }
 
 /** A hufud in real time with WeChat, in the ways that the ephemeral one is not. @param qrLifetime milliseconds */
-export async function startWeChatHufud(options: { confirmByCode: boolean; qrLifetime: number }): Promise<WeChatHufud> {
+export async function startWeChatHufud(options: {
+  confirmByCode: boolean
+  qrLifetime: number
+  mode?: 'qr' | 'oauth'
+}): Promise<WeChatHufud> {
   const folder = mkdtempSync(join(tmpdir(), 'hufud-wechat-'))
   const wechat = await startWeChatSimulator({ clock: systemClock, random: systemRandom })
   const port = await freePort()
@@ -31,7 +35,11 @@ export async function startWeChatHufud(options: { confirmByCode: boolean; qrLife
   const config = {
     ...base,
     policy: { ...base.policy, qrLifetime: options.qrLifetime },
-    wechat: { ...wechatConfig(wechat.credentials, wechat.baseUrl), confirmByCode: options.confirmByCode },
+    wechat: {
+      ...wechatConfig(wechat.credentials, wechat.baseUrl),
+      confirmByCode: options.confirmByCode,
+      mode: options.mode ?? 'qr',
+    },
   }
   const server = await startServer(config, {
     clock: systemClock,
@@ -40,6 +48,7 @@ export async function startWeChatHufud(options: { confirmByCode: boolean; qrLife
     version: 'test',
     senders: {},
   })
+  wechat.authorisation.setDomain(`localhost:${port}`)
   wechat.setCallbackUrl(`${url}${wechatCallbackPath}`)
   return {
     url,

@@ -30,13 +30,15 @@ export async function openWeChatWorld(
     /** What hufud knows; WeChat has the simulator's own. */
     keys?: (credentials: WeChatCredentials) => { encodingAesKey: string; previousEncodingAesKey: string | undefined }
     policy?: Partial<Policy>
+    /** Milliseconds that WeChat waits for an answer to a push. */
+    answerTimeout?: number
   } = {},
 ): Promise<WeChatWorld> {
   let world: ServerWorld | undefined
   const start = Date.UTC(2026, 10, 22, 13, 5)
   const clock = { now: () => world?.clock.now() ?? start, sleep: async () => {} }
-  const { openPlatform = false, confirmByCode = false, policy = {} } = options
-  const wechat = await startWeChatSimulator({ clock, random: systemRandom, openPlatform })
+  const { openPlatform = false, confirmByCode = false, policy = {}, answerTimeout = 5000 } = options
+  const wechat = await startWeChatSimulator({ clock, random: systemRandom, openPlatform, answerTimeout })
   const { credentials, baseUrl } = wechat
   const config = {
     ...wechatConfig(credentials, baseUrl),

@@ -144,6 +144,8 @@ export const enErrors = {
   'next.phone_number_invalid': 'Give a mobile number, with its country: +8613800138000.',
   'error.phone_country_unserved': 'This server sends no text messages to that country.',
   'next.phone_country_unserved': 'Give a number of another country, or ask your administrator to allow this one.',
+  'error.channel_off': 'This server cannot send such a code now.',
+  'next.channel_off': 'Ask whoever runs it; the other items work without it.',
   'error.email_address_invalid': 'This is no email address.',
   'next.email_address_invalid': 'Give it as name@example.org.',
   'error.username_invalid': 'This is no user name.',

@@ -144,6 +144,8 @@ export const zhCnErrors: Readonly<Record<keyof typeof enErrors, string>> = {
   'next.phone_number_invalid': '请输入手机号码，境外号码要带国家或地区代码，如 +8613800138000。',
   'error.phone_country_unserved': '此服务器不向该国家或地区发送短信。',
   'next.phone_country_unserved': '请换用其他国家或地区的号码，或请管理员开通该国家或地区。',
+  'error.channel_off': '此服务器目前无法发送这类验证码。',
+  'next.channel_off': '请联系管理员；其他各项不受影响。',
   'error.email_address_invalid': '邮箱地址有误。',
   'next.email_address_invalid': '请按 name@example.org 的格式输入。',
   'error.username_invalid': '用户名有误。',

@@ -47,6 +47,7 @@ export async function proveByCode(
       const isToBeScanned = binding.channel === 'wechat' && isApiError(error, 'code_expired', 'code_used')
       if (!interaction.canRetry || !(gone || isToBeScanned || isApiError(error, ...wrong))) throw error
       if (isToBeScanned) explain(error, terminal.t('wechat.scan_again'))
+      else if (binding.channel === 'wechat') explain(error, terminal.t('wechat.newest_code'))
       else explain(error)
       if (gone) await resend()
     }

@@ -25,11 +25,6 @@ function left({ clock }: Context, time: string): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
-function sayScanned({ terminal }: Context): void {
-  terminal.note(`${terminal.paint('good', '✓')} ${terminal.t('wechat.scanned')}`)
-  terminal.event('scanned', { item: 'wechat' })
-}
-
 /**
  * Shows the QR code, renews it in its place when it expires, and waits until the scan has been decided, or the code
  * that it gave is to be typed. A server that does not answer for a moment is asked again.
@@ -57,19 +52,21 @@ export async function awaitScan(context: Context, begun: WeChatBinding): Promise
   /** Looks once; `undefined` while there is more to come. */
   const look = async (): Promise<WeChatState | undefined> => {
     const state = await api.call(readWeChatBinding, { params })
-    if (state.state === 'waiting') {
-      if (timeOf(state.qr_expires_at) <= clock.now()) await renew()
-      else waiting.update(words(state.qr_expires_at))
-      return undefined
-    }
-    if (state.state !== 'expired' && !isScanned) {
-      waiting.stop()
-      sayScanned(context)
+    const isAgreeing = state.state === 'scanned' && state.confirm === 'none'
+    if (state.state !== 'waiting' && state.state !== 'expired' && !isScanned) {
+      terminal.event('scanned', { item: 'wechat' })
       isScanned = true
-      if (state.state === 'scanned' && begun.confirm === 'none') waiting = terminal.waiting(agreeing())
+      waiting.stop()
+      if (isAgreeing) waiting = terminal.waiting(agreeing())
     }
-    if (state.state !== 'scanned' || begun.confirm === 'code') return state
-    waiting.update(agreeing())
+    if (state.state !== 'waiting' && !isAgreeing) {
+      waiting.stop()
+      if (state.state !== 'expired') terminal.note(`${terminal.paint('good', '✓')} ${t('wechat.scanned')}`)
+      return state
+    }
+    // Who scanned may have left it at that: others can go on by the new one, and they, too, with what they began.
+    if (timeOf(state.qr_expires_at) <= clock.now()) await renew()
+    else waiting.update(isAgreeing ? agreeing() : words(state.qr_expires_at))
     return undefined
   }
 

@@ -87,9 +87,9 @@ function describeProvider(sms: SmsConfig, name: SmsProviderName): string | undef
   }
   const provider = sms[name]
   if (!provider) return undefined
-  const { signName, codeTemplates, noticeTemplates, noticeLink } = provider
+  const { signName, codeTemplates, noticeTemplates, noticeTemplatesWithLink: linked } = provider
   const notices = noticeTemplates
-    ? `notices ${describeTemplates(noticeTemplates)} ${noticeLink ? 'with' : 'without'} a link`
+    ? `notices ${describeTemplates(noticeTemplates)}, ${linked ? `${describeTemplates(linked)} with` : 'without'} a link`
     : 'no notices: there are no templates for them'
   return `【${signName}】, codes ${describeTemplates(codeTemplates)}; ${notices}`
 }

@@ -9,6 +9,7 @@ import { newId } from '../domain/secret-keys.ts'
 import { codeMessage } from '../messages/messages.ts'
 import type { OpenedProviders, ProviderEdge } from '../open-providers.ts'
 import { type ConfigCheck, check } from './check.ts'
+import { smtpRemedy } from './smtp-remedy.ts'
 
 /** Milliseconds for each provider, beyond its own time-outs. */
 const patience = 30_000
@@ -34,7 +35,11 @@ const wechatRemedies: Readonly<Record<number, string>> = {
 }
 
 function failed(name: string, error: unknown): ConfigCheck {
-  if (error instanceof DeliveryError) return check('live', name, 'fail', error.message, [remedies[error.failure]])
+  if (error instanceof DeliveryError) {
+    const { provider, message, failure } = error
+    const remedy = (provider === 'smtp' && smtpRemedy(message)) || remedies[failure]
+    return check('live', name, 'fail', message, [remedy])
+  }
   if (error instanceof WeChatError) {
     const remedy = wechatRemedies[error.errcode ?? 0] ?? remedies.unreachable
     return check('live', name, 'fail', error.message, [remedy])
@@ -56,7 +61,10 @@ export async function checkCredentials(opened: OpenedProviders, stop: AbortSigna
         await provider.check(AbortSignal.any([stop, AbortSignal.timeout(patience)]))
         return check('live', name, 'ok', 'takes our credentials')
       } catch (error) {
-        return failed(name, error)
+        // Nobody was sent to: what is refused is one of our templates.
+        return error instanceof DeliveryError && error.failure === 'refused'
+          ? check('live', name, 'fail', error.message, [remedies.misconfigured])
+          : failed(name, error)
       }
     }),
   )
@@ -81,7 +89,7 @@ export async function sendTestMessages(
       if (!(error instanceof Refusal)) throw error
       const example = channel === 'email' ? 'name@example.com' : '+8613800138000'
       checks.push(
-        check('live', channel, 'fail', `what --to gives is no ${channel === 'email' ? 'address' : 'number'}`, [
+        check('live', channel, 'fail', `${destination}: this is no ${channel === 'email' ? 'address' : 'number'}`, [
           `Like this: ${example}`,
         ]),
       )

@@ -79,10 +79,10 @@ export interface AliyunConfig {
   readonly signName: string
   /** With the one variable `code`. */
   readonly codeTemplates: Templates
-  /** With the variables `what`, `account`, `time`; and `link` where `noticeLink`. `undefined`: no notices by Aliyun. */
+  /** With the variables `what`, `account`, `time`. `undefined`: no notices by Aliyun. */
   readonly noticeTemplates: Templates | undefined
-  /** Whether the notice template has the variable `link`: the secret part of the address that undoes the change. */
-  readonly noticeLink: boolean
+  /** For notices with a link: with the variable `link`, too, the secret part of the address that undoes the change. */
+  readonly noticeTemplatesWithLink: Templates | undefined
   readonly baseUrl: string
   /** Milliseconds for a whole call. */
   readonly timeout: number
@@ -96,9 +96,10 @@ export interface TencentConfig {
   readonly region: string
   /** With one variable, the code. */
   readonly codeTemplates: Templates
-  /** With the variables what, account, time, in this order, and the link where `noticeLink`. */
+  /** With the variables what, account, time, in this order. `undefined`: no notices by Tencent Cloud. */
   readonly noticeTemplates: Templates | undefined
-  readonly noticeLink: boolean
+  /** For notices with a link, which is the fourth variable. */
+  readonly noticeTemplatesWithLink: Templates | undefined
   readonly baseUrl: string
   readonly timeout: number
 }
@@ -130,6 +131,8 @@ export interface WeChatConfig {
   readonly baseUrl: string
   /** Where web authorisation begins. */
   readonly authorizeUrl: string
+  /** Milliseconds for one call of the API; left out: 5000. */
+  readonly timeout?: number
 }
 
 /** A method that is configured, but cannot work: what is missing, in words for the operator. */

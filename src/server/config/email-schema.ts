@@ -61,7 +61,7 @@ const Smtp = Type.Object(
       }),
     ),
     connections: Type.Optional(
-      Type.Integer({ description: 'Connections at once.', minimum: 1, maximum: 50, default: 5 }),
+      Type.Integer({ description: 'Connections at once.', minimum: 1, maximum: 50, default: 10 }),
     ),
     timeout_seconds: Type.Optional(
       Type.Integer({
@@ -87,7 +87,7 @@ const Dkim = Type.Object(
       pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$',
       examples: ['hufu'],
     }),
-    key_file: fileName('The private key in PEM, RSA of 2048 bits or more, or Ed25519.', 'dkim.pem'),
+    key_file: fileName('The private key in PEM, RSA of 2048 bits or more.', 'dkim.pem'),
   },
   { ...closed, title: 'DKIM', description: 'Signs mail, where the mail server does not (RFC 6376).' },
 )

@@ -1,9 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { resolve } from 'node:path'
 import { parseEmailAddress } from '../domain/contacts.ts'
 import type { DkimConfig, EmailConfig, SmtpAuth, SmtpConfig } from './config.ts'
 import type { EmailSection } from './email-schema.ts'
 import type { MemberPath } from './mistakes.ts'
 import { addressMistake, isThisMachine } from './origin.ts'
+import { isReadByAll } from './secrets.ts'
 import { allOrOff, readNamedFile, type SectionReader } from './section.ts'
 
 const defaultPorts = { tls: 465, starttls: 587, none: 25 } as const
@@ -24,16 +26,21 @@ const namedMailbox = /^[^<>"\p{Cc}]{0,100}<([^<>\s]+)>$/u
 
 export const addressOf = (mailbox: string): string => namedMailbox.exec(mailbox)?.[1] ?? mailbox
 
+const ascii = /^[\x21-\x7e]+$/
+
 function checkMailbox(path: MemberPath, mailbox: string, { mistakes }: SectionReader): void {
   try {
-    parseEmailAddress(addressOf(mailbox))
+    const { value } = parseEmailAddress(addressOf(mailbox))
+    // RFC 5321: without SMTPUTF8, which few servers have, the envelope is ASCII. A domain can be written in it (IDNA).
+    if (ascii.test(value.slice(0, value.lastIndexOf('@')))) return
+    mistakes.add(path, 'before the @, letters and digits of ASCII alone: mail servers refuse others of a sender.')
   } catch {
     mistakes.add(path, 'this is no address, and no name with one. Like this: hufu <no-reply@example.org>')
   }
 }
 
 function readSmtp(smtp: EmailSection['smtp'], reader: SectionReader): SmtpConfig | undefined {
-  const { host, name, connections = 5, timeout_seconds = 10, ca_file } = smtp
+  const { host, name, connections = 10, timeout_seconds = 10, ca_file } = smtp
   const security = smtp.security ?? (smtp.port === 465 ? 'tls' : 'starttls')
   const port = smtp.port ?? defaultPorts[security]
   const auth = smtp.auth ?? (smtp.username === undefined ? 'none' : 'password')
@@ -97,6 +104,11 @@ function readCertificates(name: string, reader: SectionReader): string | undefin
 
 const shortestRsaKey = 1024
 
+const describeKey = (type: string | undefined, bits: number): string =>
+  type === 'rsa'
+    ? `this RSA key of ${bits} bits is too short for those who verify (RFC 8301).`
+    : `this file holds a key of another kind (${type}), and mail is signed with RSA alone.`
+
 function readDkim(
   dkim: NonNullable<EmailSection['dkim']>,
   from: string,
@@ -113,13 +125,16 @@ function readDkim(
   const path = ['email', 'dkim', 'key_file']
   const privateKey = readNamedFile(path, key_file, reader)
   if (privateKey === undefined) return undefined
+  if (isReadByAll(resolve(reader.folder, key_file))) {
+    reader.warnings.push(
+      'Every user of this machine can read the file that email.dkim.key_file names. Run: chmod o= FILE',
+    )
+  }
   try {
     const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(privateKey)
     const { modulusLength = 0 } = asymmetricKeyDetails ?? {}
-    if (asymmetricKeyType === 'ed25519' || (asymmetricKeyType === 'rsa' && modulusLength >= shortestRsaKey)) {
-      return { domain, selector, privateKey }
-    }
-    reader.mistakes.add(path, 'this file holds a key of another kind; RSA of 2048 bits, or Ed25519, is expected.')
+    if (asymmetricKeyType === 'rsa' && modulusLength >= shortestRsaKey) return { domain, selector, privateKey }
+    reader.mistakes.add(path, `${describeKey(asymmetricKeyType, modulusLength)} Make one of RSA: openssl genrsa 2048`)
   } catch {
     reader.mistakes.add(path, 'this file holds no private key in PEM without a passphrase.')
   }

@@ -1,6 +1,6 @@
 import * as Type from 'typebox/type'
 import { EmailSection } from './email-schema.ts'
-import { address, closed } from './schema-members.ts'
+import { address, closed, timeout } from './schema-members.ts'
 import { SmsSection } from './sms-schema.ts'
 import { WebAuthnSection } from './webauthn-schema.ts'
 
@@ -55,6 +55,7 @@ const WeChat = Type.Object(
     ),
     base_url: Type.Optional(address('Where the API is.', 'https://api.weixin.qq.com')),
     authorize_url: Type.Optional(address('Where web authorisation begins.', 'https://open.weixin.qq.com')),
+    timeout_seconds: Type.Optional(timeout(5)),
   },
   { ...closed, title: 'WeChat', description: 'A verified service account (微信服务号).' },
 )

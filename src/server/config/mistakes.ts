@@ -21,6 +21,13 @@ export const memberName = (path: MemberPath): string =>
     })
     .join('')
 
+/** Why a file can't be read, by the error's code. */
+export function unreadable(code: string): string {
+  if (code === 'ENOENT') return 'does not exist (ENOENT)'
+  if (code === 'EACCES') return 'may not be read by the user that hufud runs as (EACCES)'
+  return `can’t be read (${code})`
+}
+
 /** Nobody mends more at once, and a file that is something else altogether would have thousands. */
 const mostMistakes = 100
 

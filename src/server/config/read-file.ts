@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { printable } from '../../lib/printable.ts'
 import { ConfigFile } from './file-schema.ts'
-import { type MemberPath, Mistakes, type Place } from './mistakes.ts'
+import { type MemberPath, Mistakes, type Place, unreadable } from './mistakes.ts'
 import { tellSchemaMistakes } from './schema-mistakes.ts'
 
 /** A configuration file that was read: what of it fits the schema, and the mistakes of the rest. */
@@ -45,7 +45,7 @@ function readText(path: string, unread: Mistakes): string {
     else return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    unread.add([], code.startsWith('ERR_ENCODING') ? 'this is not in UTF-8.' : `this can’t be read (${code}).`)
+    unread.add([], code.startsWith('ERR_ENCODING') ? 'this is not in UTF-8.' : `this file ${unreadable(code)}.`)
   }
   unread.throwIfAny()
   return ''
@@ -55,7 +55,8 @@ function readText(path: string, unread: Mistakes): string {
 const syntaxMistakes: Readonly<Record<string, string>> = {
   ALIAS_PROPS: 'an alias can’t have an anchor or a tag.',
   BAD_INDENT: 'the indentation does not fit what is around it.',
-  BLOCK_AS_IMPLICIT_KEY: 'a nested section can’t stand on the line of its name. Begin a new line, and indent it.',
+  BLOCK_AS_IMPLICIT_KEY:
+    'a section begins on a line of its own, indented; and after a value the next line is not indented further. Look at this line and the next.',
   BLOCK_IN_FLOW: 'a section by indentation can’t stand inside { } or [ ].',
   DUPLICATE_KEY: 'this member stands here twice.',
   MISSING_CHAR: 'something is missing before here: a bracket, a comma, a colon or a closing quote.',

@@ -9,6 +9,7 @@ interface SchemaNode {
   readonly enum?: readonly string[]
   readonly anyOf?: readonly unknown[]
   readonly pattern?: string
+  readonly description?: string
   readonly minimum?: number
   readonly maximum?: number
   readonly minLength?: number
@@ -79,7 +80,9 @@ function kindOf(value: unknown): string {
 function wrongKind(node: SchemaNode, value: unknown): string {
   const scalar = typeof value === 'number' || typeof value === 'boolean'
   const quotes = scalar && (node.type === 'string' || node.enum) ? ' Put it in quotes.' : ''
-  return `this is ${kindOf(value)}. Expected: ${expected(node)}.${quotes}`
+  const unquoted =
+    node.type === 'integer' && typeof value === 'string' && /^\d+$/.test(value) ? ' Take off the quotes.' : ''
+  return `this is ${kindOf(value)}. Expected: ${expected(node)}.${quotes}${unquoted}`
 }
 
 function words(keyword: string, node: SchemaNode, value: unknown): string {
@@ -93,7 +96,8 @@ function words(keyword: string, node: SchemaNode, value: unknown): string {
   }
   if (keyword === 'enum') return wrongKind(node, value)
   const wrong = keyword === 'minimum' || keyword === 'maximum' ? 'out of range' : 'not of the right form'
-  return `this is ${wrong}. Expected: ${expected(node)}.`
+  const [meaning] = (keyword === 'pattern' && /^.*?\.(?= |$)/.exec(node.description ?? '')) || ['']
+  return `this is ${wrong}. Expected: ${expected(node)}. ${meaning}`.trimEnd()
 }
 
 function unknownMember(path: MemberPath, known: readonly string[]): string {
@@ -165,14 +169,15 @@ export function tellSchemaMistakes(schema: object, value: unknown, mistakes: Mis
   while (!mistakes.full) {
     const [valid, errors] = Errors(schema, value)
     if (valid) return true
-    const wrong = errors
-      // Each unknown member has an error of its own beside it.
-      .filter(({ keyword }) => keyword !== 'additionalProperties')
-      .map(error => {
-        const path = tell(schema, value, error, mistakes, taken)
-        taken.add(JSON.stringify(path))
-        return path
-      })
+    // Each unknown member has an error of its own beside it.
+    const own = errors.filter(({ keyword }) => keyword !== 'additionalProperties')
+    // What lacks a member is taken away whole, so that comes after all that is wrong inside of it.
+    const inside = own.filter(({ keyword }) => keyword !== 'required')
+    const wrong = (inside.length > 0 ? inside : own).map(error => {
+      const path = tell(schema, value, error, mistakes, taken)
+      taken.add(JSON.stringify(path))
+      return path
+    })
     if (wrong.length === 0 || wrong.some(path => path.length === 0)) return false
     for (const path of wrong) taken.add(JSON.stringify(prune(value, path)))
   }

@@ -47,7 +47,7 @@ const looksSecret = /(?:pass|passwd|password|passphrase|secret|token|private_?ke
 
 /** Words for an unknown member that is, or looks like, a secret; `undefined` for any other. */
 export function misplacedSecret(member: string): string | undefined {
-  const variable = variables[member]
+  const variable = Object.hasOwn(variables, member) ? variables[member] : undefined
   if (!variable && !looksSecret.test(member)) return undefined
   const names = variable ? `${variable} or ${variable}_FILE` : 'HUFUD_… or HUFUD_…_FILE'
   return `secrets are not in this file; they come from ${names}. Take it out, and change the secret if others can read this file.`

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import type { Mistakes } from './mistakes.ts'
+import { type Mistakes, unreadable } from './mistakes.ts'
 import { nearest } from './nearest.ts'
 import { providerSecrets, type SecretName, settingNames } from './secret-names.ts'
 
@@ -31,6 +31,10 @@ export interface Secrets {
 const errorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
 
+/** Whether everybody on this machine can use a file, its group apart: the service's own may be meant to. */
+export const isReadByAll = (file: string): boolean =>
+  process.platform !== 'win32' && (statSync(file).mode & 0o007) !== 0
+
 /**
  * @param mistakes is told of a secret that is given twice
  */
@@ -47,12 +51,12 @@ export function openSecrets(env: Environment, mistakes: Mistakes): Secrets {
     try {
       const status = statSync(file)
       if (!status.isFile()) return { off: `${name}_FILE names something that is no file.` }
-      if ((status.mode & 0o007) !== 0 && process.platform !== 'win32') {
+      if (isReadByAll(file)) {
         warnings.push(`Every user of this machine can read the file that ${name}_FILE names. Run: chmod o= FILE`)
       }
       return { value: readFileSync(file, 'utf8').trim() }
     } catch (error) {
-      return { off: `${name}_FILE names a file that can’t be read (${errorCode(error)}).` }
+      return { off: `${name}_FILE names a file that ${unreadable(errorCode(error))}.` }
     }
   }
 

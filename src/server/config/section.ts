@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { printable } from '../../lib/printable.ts'
 import type { MethodOff } from './config.ts'
-import type { MemberPath, Mistakes } from './mistakes.ts'
+import { type MemberPath, type Mistakes, unreadable } from './mistakes.ts'
 import type { Secret, Secrets } from './secrets.ts'
 
 /** What the sections of the file are read with. */
@@ -53,8 +53,8 @@ export function readNamedFile(path: MemberPath, name: string, { folder, mistakes
   try {
     return readFileSync(resolve(folder, name), 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : 'unknown'
-    mistakes.add(path, `this file can’t be read (${code}). A name counts from ${printable(folder)}.`)
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    mistakes.add(path, `this file ${unreadable(code)}. A name counts from ${printable(resolve(folder))}.`)
     return undefined
   }
 }

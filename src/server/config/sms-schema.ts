@@ -9,7 +9,7 @@ const SmsRoute = Type.Object(
       Type.Array(
         Type.String({
           description: 'A country calling code.',
-          pattern: '^\\+[1-9][0-9]{0,2}$',
+          pattern: '^\\+[1-9][0-9]{0,6}$',
           examples: ['+86'],
         }),
         {
@@ -43,12 +43,6 @@ const templates = (description: string, pattern: string, example: string) =>
     },
   )
 
-const noticeLink = (example: string) =>
-  Type.Boolean({
-    description: `Whether the notice templates have the variable for the link that undoes the change, too: ${example}.`,
-    default: false,
-  })
-
 const signName = Type.String({
   description: 'The approved signature (签名), without the brackets 【】.',
   pattern: '^[^\\s【】\\[\\]]{2,32}$',
@@ -72,7 +66,14 @@ const Aliyun = Type.Object(
         'SMS_123456790',
       ),
     ),
-    notice_link: Type.Optional(noticeLink('link')),
+    notice_templates_with_link: Type.Optional(
+      templates(
+        'Approved templates with the variables what, account, time and link, for notices with a link that undoes the ' +
+          'change. Without them these take notice_templates, and the link goes by mail alone.',
+        '^SMS_[0-9]{1,20}$',
+        'SMS_123456791',
+      ),
+    ),
     base_url: Type.Optional(address('Where the API is.', 'https://dysmsapi.aliyuncs.com')),
     timeout_seconds: Type.Optional(timeout(10)),
   },
@@ -109,7 +110,14 @@ const Tencent = Type.Object(
         '1111',
       ),
     ),
-    notice_link: Type.Optional(noticeLink('a fourth')),
+    notice_templates_with_link: Type.Optional(
+      templates(
+        'Numbers of approved templates with a fourth variable, for notices with a link that undoes the change. Without ' +
+          'them these take notice_templates, and the link goes by mail alone.',
+        '^[0-9]{1,20}$',
+        '1112',
+      ),
+    ),
     base_url: Type.Optional(address('Where the API is.', 'https://sms.tencentcloudapi.com')),
     timeout_seconds: Type.Optional(timeout(10)),
   },

@@ -44,6 +44,13 @@ function defaultRoutes(section: SmsSection): SmsRoute[] {
 
 const callingCodes = (): Set<string> => new Set(getCountries().map(country => `+${getCountryCallingCode(country)}`))
 
+function unknownCode(code: string, known: ReadonlySet<string>): string {
+  const shared = [...known].find(each => code.startsWith(each))
+  return shared === undefined
+    ? `no country has the calling code ${code}.`
+    : `${code} begins with the calling code ${shared}, and numbers are routed by that alone. Write '${shared}'.`
+}
+
 function checkRoutes(section: SmsSection, { mistakes, warnings }: SectionReader): void {
   const { routes } = section
   if (!routes) return
@@ -54,7 +61,7 @@ function checkRoutes(section: SmsSection, { mistakes, warnings }: SectionReader)
     const path = ['sms', 'routes', index]
     if (othersServed) mistakes.add(path, 'a route before this one has no countries, so that nothing is left for it.')
     for (const [place, code] of (countries ?? []).entries()) {
-      if (!known.has(code)) mistakes.add([...path, 'countries', place], `no country has the calling code ${code}.`)
+      if (!known.has(code)) mistakes.add([...path, 'countries', place], unknownCode(code, known))
       else if (served.has(code)) mistakes.add([...path, 'countries', place], `a route before this one serves ${code}.`)
       served.add(code)
     }
@@ -97,7 +104,7 @@ function readAliyun(aliyun: NonNullable<SmsSection['aliyun']>, reader: SectionRe
       signName: aliyun.sign_name,
       codeTemplates: bothLanguages(aliyun.code_templates),
       noticeTemplates: aliyun.notice_templates && bothLanguages(aliyun.notice_templates),
-      noticeLink: aliyun.notice_link ?? false,
+      noticeTemplatesWithLink: aliyun.notice_templates_with_link && bothLanguages(aliyun.notice_templates_with_link),
       baseUrl: aliyun.base_url ?? 'https://dysmsapi.aliyuncs.com',
       timeout: (aliyun.timeout_seconds ?? 10) * second,
     }
@@ -119,7 +126,7 @@ function readTencent(tencent: NonNullable<SmsSection['tencent']>, reader: Sectio
       region: tencent.region ?? 'ap-guangzhou',
       codeTemplates: bothLanguages(tencent.code_templates),
       noticeTemplates: tencent.notice_templates && bothLanguages(tencent.notice_templates),
-      noticeLink: tencent.notice_link ?? false,
+      noticeTemplatesWithLink: tencent.notice_templates_with_link && bothLanguages(tencent.notice_templates_with_link),
       baseUrl: tencent.base_url ?? 'https://sms.tencentcloudapi.com',
       timeout: (tencent.timeout_seconds ?? 10) * second,
     }

@@ -23,6 +23,7 @@ export function readWeChat(section: WeChatSection, reader: SectionReader): WeCha
     const wrong = addressMistake(url)
     if (wrong) reader.mistakes.add(['wechat', name], wrong)
   }
+  const { timeout_seconds = 5 } = section
   const { secrets, off } = reader
   // Web authorisation has no push; where one is set up all the same, it is answered.
   const read = (name: 'HUFUD_WECHAT_TOKEN' | 'HUFUD_WECHAT_AES_KEY', shape: SecretShape) =>
@@ -50,6 +51,7 @@ export function readWeChat(section: WeChatSection, reader: SectionReader): WeCha
       openPlatform: open_platform,
       baseUrl: base_url,
       authorizeUrl: authorize_url,
+      timeout: timeout_seconds * 1000,
     }
   )
 }

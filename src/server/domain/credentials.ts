@@ -1,5 +1,6 @@
 import { recordChange } from './change.ts'
 import type { Caller, Domain, Member } from './domain.ts'
+import { networkOf } from './networks.ts'
 import { checkNewPassword } from './passwords/password-rules.ts'
 import { newRecoveryCodes } from './recovery-codes.ts'
 import { Refusal } from './refusal.ts'
@@ -84,7 +85,7 @@ export function createCredentials(domain: Domain, stepUps: StepUps): Credentials
     },
 
     async redeemEnrolmentLink(caller, linkSecret, newPassword) {
-      const source = [{ kind: 'source' as const, key: caller.source }]
+      const source = [{ kind: 'source' as const, key: networkOf(caller.source) }]
       await store.transaction(queries => admitAttempt(queries, source, clock.now()))
       const link = await store.read.links.find(hashSecret(linkSecret), clock.now())
       const account = link && (await store.read.accounts.find(link.account_id))

@@ -13,6 +13,9 @@ import type { SecretKeys } from './secret-keys.ts'
 
 export type Locale = 'en' | 'zh-CN'
 
+/** The language of an account's people; the column holds nothing but these. */
+export const localeOf = ({ locale }: Pick<AccountsTable, 'locale'>): Locale => (locale === 'zh-CN' ? 'zh-CN' : 'en')
+
 /** What is asked of security keys. */
 export interface WebAuthnPolicy {
   /** What keys are asked to say of their make (WebAuthn section 5.4.7). */
@@ -93,6 +96,8 @@ export interface Domain {
   readonly wechat: WeChat | undefined
   /** Where given, a WeChat account is bound by web authorisation, and `wechat` is not used. */
   readonly webAuthorisation: WebAuthorisation | undefined
+  /** Whether whoever binds a WeChat account, in either way, is to have a code typed in where the QR code was shown. */
+  readonly confirmByCode: boolean
   readonly counters: Counters
   /** One for each provider whose receipts are taken. */
   readonly receiptReaders: readonly ReceiptReader[]

@@ -4,6 +4,7 @@ import { isoTime } from '../../lib/clock.ts'
 import type { AccountsTable, LoginsTable } from '../store/schema.ts'
 import type { Caller, Domain } from './domain.ts'
 import { recordEvent } from './events.ts'
+import { networkOf } from './networks.ts'
 import { Refusal } from './refusal.ts'
 import { newId } from './secret-keys.ts'
 import { type OpenedSession, openSession } from './sessions.ts'
@@ -94,7 +95,7 @@ export function createLogins(domain: Domain): Logins {
     begin: (username, caller) =>
       store.transaction(async queries => {
         const now = clock.now()
-        await admitAttempt(queries, [{ kind: 'begin', key: `login:${caller.source}` }], now)
+        await admitAttempt(queries, [{ kind: 'begin', key: `login:${networkOf(caller.source)}` }], now)
         const key = usernameKey(username)
         const account = await queries.accounts.findByUsernameKey(key)
         const login: LoginsTable = {

@@ -1,4 +1,5 @@
 import type { Domain } from './domain.ts'
+import { networkOf } from './networks.ts'
 import { Refusal } from './refusal.ts'
 import { admitAttempt, isBlocked } from './throttle.ts'
 
@@ -14,7 +15,7 @@ export async function refusePush(
   { source, path, reason }: { readonly source: string; readonly path: string; readonly reason: string },
 ): Promise<'refused' | 'throttled'> {
   counters.count('pushes_refused', { path, reason })
-  const throttled = { kind: 'push', key: source } as const
+  const throttled = { kind: 'push', key: networkOf(source) } as const
   const now = clock.now()
   // A look is no write: a flood costs reads of one row, by its key.
   if (await isBlocked(store.read, throttled, now)) return 'throttled'

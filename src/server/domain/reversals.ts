@@ -2,8 +2,9 @@ import type { AccountsTable, EventsTable, ReversalsTable } from '../store/schema
 import { canLogIn } from './bindings/unbinding.ts'
 import { recordChange } from './change.ts'
 import { boundContact } from './contacts.ts'
-import type { Caller, Domain, Locale } from './domain.ts'
+import { type Caller, type Domain, type Locale, localeOf } from './domain.ts'
 import { maskContact } from './masks.ts'
+import { networkOf } from './networks.ts'
 import type { Channel, Queries } from './ports/store.ts'
 import { hashSecret } from './secret-keys.ts'
 import { admitAttempt } from './throttle.ts'
@@ -63,7 +64,6 @@ export interface Reversals {
   revert(secret: string, caller: Caller): Promise<Reverted | ClosedReversal>
 }
 
-const localeOf = ({ locale }: AccountsTable): Locale => (locale === 'zh-CN' ? 'zh-CN' : 'en')
 const itemOf = ({ item }: ReversalsTable): Channel => (item === 'phone' ? 'phone' : 'email')
 
 const masked = (item: Channel, contact: { value: string } | null): string | null =>
@@ -84,7 +84,9 @@ export function createReversals(domain: Domain): Reversals {
 
   /** Bounds what one source makes the database read and write; at 128 bits there is nothing to guess. */
   const admit = (caller: Caller): Promise<number> =>
-    store.transaction(queries => admitAttempt(queries, [{ kind: 'begin', key: `undo:${caller.source}` }], clock.now()))
+    store.transaction(queries =>
+      admitAttempt(queries, [{ kind: 'begin', key: `undo:${networkOf(caller.source)}` }], clock.now()),
+    )
 
   async function read(secret: string): Promise<OpenReversal | ClosedReversal> {
     const row = await store.read.reversals.find(hashSecret(secret))

@@ -1,30 +1,12 @@
-import i18next from 'i18next'
 import { isoTime } from '../../lib/clock.ts'
-import { printable } from '../../lib/printable.ts'
 import type { Locale, Policy } from '../domain/domain.ts'
 import { maskUsername } from '../domain/masks.ts'
 import type { NewMessage } from '../domain/outbox.ts'
 import { en, type NoticeKey, type ServerMessageKey, zhCN } from './catalogues.ts'
+import { wordsOf } from './words.ts'
 
-const i18n = i18next.createInstance()
-i18n.init({
-  resources: { en: { translation: en }, 'zh-CN': { translation: zhCN } },
-  fallbackLng: 'en',
-  initAsync: false,
-  keySeparator: false,
-  // These are plain texts: escaping for HTML would only mangle them.
-  interpolation: { escapeValue: false },
-})
-
-/** A sentence for a person, in their language. Values lose their control characters, so that none adds a line. */
-export const sentence = (
-  locale: Locale,
-  key: ServerMessageKey,
-  values: Readonly<Record<string, string>> = {},
-): string => {
-  const clean = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, printable(value)]))
-  return i18n.t(key, { lng: locale, ...clean })
-}
+/** A sentence for a person, in their language. */
+export const sentence = wordsOf(en, zhCN)
 
 type Destination = { readonly channel: 'phone' | 'email'; readonly destination: string }
 

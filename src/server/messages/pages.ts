@@ -1,5 +1,4 @@
-import i18next from 'i18next'
-import type { Locale } from '../domain/domain.ts'
+import { wordsOf } from './words.ts'
 
 /** What people read on the pages that their browser shows. Both languages have the same keys; a test holds them to it. */
 export const enPages = {
@@ -24,6 +23,16 @@ export const enPages = {
   bound_title: 'Done: your WeChat is bound to {{username}}',
   bound_what: 'You can close this page; your terminal says the same.',
   bound_undo: 'If this was not you, tell the owner of the QR code to run "hufu unbind wechat".',
+  code_title: 'One more step: type this code at your terminal',
+  code_what: 'It binds your WeChat to {{username}} at {{service}}, and is good for {{minutes}} minutes.',
+  code_warning:
+    'Type it only at your own terminal, where you yourself ran "hufu bind wechat". If somebody sent you the QR code or asks you for this code, give it to nobody, and close this page.',
+  used_title: 'Somebody else scanned this QR code first',
+  used_what:
+    'Nothing was changed by this. If it was yours alone, cancel at your terminal with Ctrl-C, and run "hufu bind wechat" again.',
+  ended_title: 'This request is over',
+  ended_what:
+    'It was cancelled or ran out at the terminal, or somebody was bound by it already: the terminal shows which. Your visit to this page changed nothing.',
   already_bound_title: 'Your WeChat is bound to {{username}} already',
   already_bound_what: 'Nothing was changed. You can close this page.',
   bound_elsewhere_title: 'Your WeChat is bound to another account',
@@ -41,7 +50,7 @@ export const enPages = {
   unavailable_what: 'Nothing was bound. Try again in a minute.',
   foreign_title: 'This page was not opened from a request of yours',
   foreign_what:
-    'The request is over, or another browser began it. Nothing was changed. Scan the QR code and stay in the browser that it opens.',
+    'The request is over, or another browser began it. Nothing was changed. Scan the QR code at your terminal again, and stay in the browser that it opens.',
   foreign_form_title: 'This form came from somewhere else',
   foreign_form_what: 'For your safety nothing was changed. Scan the QR code on your terminal yourself.',
   throttled_title: 'Too many pages in a short time',
@@ -76,6 +85,14 @@ export const zhPages: Readonly<Record<PageMessageKey, string>> = {
   bound_title: '绑定成功：您的微信已绑定到 {{username}}',
   bound_what: '可以关闭此页面，终端上会显示同样的结果。',
   bound_undo: '如非本人操作，请让二维码的主人运行 hufu unbind wechat 解绑。',
+  code_title: '还差一步：在终端上输入此验证码',
+  code_what: '输入后，您的微信将绑定到 {{service}} 账户 {{username}}。验证码 {{minutes}} 分钟内有效。',
+  code_warning:
+    '请只在您本人运行 hufu bind wechat 的终端上输入。如果二维码是别人发给您的，或有人向您索要验证码，请勿告诉任何人，并关闭此页面。',
+  used_title: '已有他人先扫描了此二维码',
+  used_what: '未因此做任何变更。如果此二维码只有您本人使用，请在终端上按 Ctrl-C 取消，再重新运行 hufu bind wechat。',
+  ended_title: '本次请求已结束',
+  ended_what: '请求已在终端上取消或过期，或已有人通过它完成绑定，请以终端显示为准。打开此页面未做任何变更。',
   already_bound_title: '您的微信已绑定到 {{username}}',
   already_bound_what: '无需重复绑定，未做任何变更。可以关闭此页面。',
   bound_elsewhere_title: '您的微信已绑定到其他账户',
@@ -91,7 +108,7 @@ export const zhPages: Readonly<Record<PageMessageKey, string>> = {
   unavailable_title: '微信暂无响应',
   unavailable_what: '未做任何绑定，请一分钟后重试。',
   foreign_title: '此页面不是由您的请求打开的',
-  foreign_what: '请求已结束，或由其他浏览器发起，未做任何变更。请扫描二维码，并在打开的浏览器中完成操作。',
+  foreign_what: '请求已结束，或由其他浏览器发起，未做任何变更。请重新扫描终端上的二维码，并在打开的浏览器中完成操作。',
   foreign_form_title: '此表单来自其他网站',
   foreign_form_what: '为了您的安全，未做任何变更。请自行扫描终端上的二维码。',
   throttled_title: '打开页面过于频繁',
@@ -102,19 +119,5 @@ export const zhPages: Readonly<Record<PageMessageKey, string>> = {
   fault_what: '是否已变更以终端显示为准，原因请管理员查看日志。',
 }
 
-const i18n = i18next.createInstance()
-i18n.init({
-  resources: { en: { translation: enPages }, 'zh-CN': { translation: zhPages } },
-  fallbackLng: 'en',
-  initAsync: false,
-  keySeparator: false,
-  // The page escapes what it is given.
-  interpolation: { escapeValue: false },
-})
-
 /** A sentence of a page, as plain text. */
-export const pageSentence = (
-  locale: Locale,
-  key: PageMessageKey,
-  values: Readonly<Record<string, string>> = {},
-): string => i18n.t(key, { lng: locale, ...values })
+export const pageSentence = wordsOf(enPages, zhPages)

@@ -1,5 +1,4 @@
-import i18next from 'i18next'
-import type { Locale } from '../domain/domain.ts'
+import { wordsOf } from './words.ts'
 
 /** What people read on the page of a link that undoes a change. Both languages have the same keys. */
 export const undoEn = {
@@ -41,7 +40,7 @@ export const undoEn = {
   superseded:
     'At {{time}} UTC the {{item}} was set back to what it was even before, by the link of an earlier notice. Nothing is left to undo here.',
   closed_next:
-    'On the command line, "hufu log" shows what has happened to your account, and "hufu status" what is bound now.',
+    'On the command line, "hufu log" shows what has happened to your account, and "hufu status" what is bound now. If it was not you, run "hufu passwd" at once: it ends all other sessions.',
   refused_title: 'Nothing was changed',
   refused: 'The button was pressed on a page of somebody else. Open the link of the notice and press it there.',
   throttled_title: 'Too many requests',
@@ -80,23 +79,13 @@ export const undoZhCN: Readonly<Record<UndoWord, string>> = {
   unknown: '链接不完整，或已过期。未做任何变更。',
   reverted: '此链接已于 {{time}} UTC 用于撤销{{item}}的变更，当时所有会话均已退出。链接仅可使用一次。',
   superseded: '{{item}}已于 {{time}} UTC 通过更早通知中的链接恢复到更早的状态，此处无需再撤销。',
-  closed_next: '请在命令行运行 hufu log 查看账户发生过什么，运行 hufu status 查看当前的绑定。',
+  closed_next:
+    '请在命令行运行 hufu log 查看账户发生过什么，运行 hufu status 查看当前的绑定。如有并非本人的操作，请立即运行 hufu passwd（会同时退出所有其他会话）。',
   refused_title: '未做任何变更',
   refused: '该请求来自其他网站的页面。请打开通知中的链接，在那里点击按钮。',
   throttled_title: '请求过于频繁',
   throttled: '您所在的网络打开链接过于频繁。未做任何变更，请在 {{seconds}} 秒后重试。',
 }
 
-const i18n = i18next.createInstance()
-i18n.init({
-  resources: { en: { translation: undoEn }, 'zh-CN': { translation: undoZhCN } },
-  fallbackLng: 'en',
-  initAsync: false,
-  keySeparator: false,
-  // The page escapes.
-  interpolation: { escapeValue: false },
-})
-
 /** A sentence of the page. */
-export const undoWord = (locale: Locale, key: UndoWord, values: Readonly<Record<string, string>> = {}): string =>
-  i18n.t(key, { lng: locale, ...values })
+export const undoWord = wordsOf(undoEn, undoZhCN)

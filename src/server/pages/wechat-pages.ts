@@ -74,6 +74,15 @@ export function outcomePage(
   switch (outcome.outcome) {
     case 'bound':
       return { status: 200, page: pageOf(locale, 'bound_title', ['bound_what', 'bound_undo'], outcome) }
+    case 'code': {
+      const values = { ...outcome, service, minutes: String(outcome.minutes) }
+      const words = pageOf(locale, 'code_title', ['code_what', 'code_warning'], values)
+      return { status: 200, page: { ...words, code: outcome.code } }
+    }
+    case 'used':
+      return { status: 409, page: pageOf(locale, 'used_title', ['used_what']) }
+    case 'over':
+      return { status: 410, page: pageOf(locale, 'ended_title', ['ended_what']) }
     case 'already_bound':
       return { status: 409, page: pageOf(locale, 'already_bound_title', ['already_bound_what'], outcome) }
     case 'bound_elsewhere':

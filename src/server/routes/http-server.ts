@@ -38,7 +38,8 @@ export function createHttpServer({
     requestTimeout,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 64 },
+    // The longest is the secret in the address of receipts.
+    routerOptions: { maxParamLength: 128 },
   })
   app.addHook('onSend', (_request, reply, payload, done) => {
     reply.header(serverHeader, version)

@@ -1,11 +1,10 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ReceiptRefused } from '../domain/ports/receipt-refused.ts'
+import type { FastifyInstance } from 'fastify'
 import type { ReceiptReader } from '../domain/ports/receipts.ts'
-import { refusePush } from '../domain/push-throttle.ts'
 import type { Services } from '../domain/services.ts'
+import { takePushes } from './provider-pushes.ts'
 
 /** Twilio signs its pushes; the others are known by a secret in the address that they were given. */
-export const receiptPaths: Readonly<Partial<Record<ReceiptReader['provider'], string>>> = {
+const receiptPaths: Readonly<Partial<Record<ReceiptReader['provider'], string>>> = {
   twilio: '/receipts/twilio',
   aliyun: '/receipts/aliyun/:secret',
   tencent: '/receipts/tencent/:secret',
@@ -26,17 +25,10 @@ export function serveReceipts(app: FastifyInstance, services: Services): void {
 }
 
 function serveReader(scope: FastifyInstance, path: string, reader: ReceiptReader, services: Services): void {
-  // As text: what was signed is the bytes that came.
-  scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser(
-    ['application/x-www-form-urlencoded', 'application/json'],
-    { parseAs: 'string', bodyLimit: longestPush },
-    (_request, body, done) => done(null, body),
-  )
-  scope.setErrorHandler(async (error: FastifyError, request, reply) => {
-    const reason = reasonOf(error)
-    if (reason === undefined) throw error
-    return refuse(services, request, reply, { path, reason })
+  takePushes(scope, services.domain, {
+    path,
+    mediaTypes: ['application/x-www-form-urlencoded', 'application/json'],
+    bodyLimit: longestPush,
   })
   scope.post(path, async (request, reply) => {
     const { url, headers } = request
@@ -46,27 +38,4 @@ function serveReader(scope: FastifyInstance, path: string, reader: ReceiptReader
     await services.receipts.take(reader.read({ url, headers, query, params, body }))
     return reply.type(reader.accepted.contentType).send(reader.accepted.body)
   })
-}
-
-/** Why a push was not taken; `undefined` for what is no push's fault. */
-function reasonOf(error: FastifyError): ReceiptRefused['reason'] | undefined {
-  if (error instanceof ReceiptRefused) return error.reason
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return 'size'
-  return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500 ? 'format' : undefined
-}
-
-async function refuse(
-  { domain }: Services,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  refused: { path: string; reason: string },
-): Promise<FastifyReply> {
-  const outcome = await refusePush(domain, { source: request.ip, ...refused })
-  if (outcome === 'refused') request.log.warn(refused, 'push refused')
-  // Nor a line for the request: this logger is the request's own.
-  else request.log.level = 'silent'
-  return reply
-    .code(outcome === 'refused' ? 403 : 429)
-    .type('text/plain')
-    .send('refused')
 }

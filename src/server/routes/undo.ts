@@ -1,40 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Locale } from '../domain/domain.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { ClosedReversal, OpenReversal, Reverted } from '../domain/reversals.ts'
 import type { Services } from '../domain/services.ts'
 import { undoPath } from '../domain/undo-links.ts'
-import { type Page, renderPage } from '../pages/page.ts'
 import { closedPage, confirmPage, donePage, refusedPage, throttledPage, undoAction } from '../pages/undo-page.ts'
+import { isFromForeignPage, preferredLocale, sendPage } from './browser-pages.ts'
 import { callerOf } from './serve-operation.ts'
 
 const longestForm = 1024
 
 type Params = { Params: { secret: string } }
-
-/** The first language of `Accept-Language` (RFC 9110 section 12.5.4) that hufud speaks; browsers send the best first. */
-function preferredLocale(header: string | undefined): Locale | undefined {
-  for (const part of (header ?? '').toLowerCase().split(',')) {
-    if (/^\s*zh\b/.test(part)) return 'zh-CN'
-    if (/^\s*en\b/.test(part)) return 'en'
-  }
-  return undefined
-}
-
-/**
- * Whether another site's page sent the form. Browsers tell by `Sec-Fetch-Site`, older ones by `Origin`; without either
- * it is no browser's doing.
- */
-function isForeign({ headers }: FastifyRequest, ownOrigin: string | undefined): boolean {
-  const site = headers['sec-fetch-site']
-  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
-  return headers.origin !== undefined && headers.origin !== ownOrigin
-}
-
-function send(reply: FastifyReply, status: number, page: Page): FastifyReply {
-  const { html, headers } = renderPage(page)
-  return reply.code(status).headers(headers).send(html)
-}
 
 /**
  * The page of a link that undoes a change. Looking at it changes nothing, because mail scanners fetch every link; the
@@ -45,11 +20,11 @@ export function serveUndo(app: FastifyInstance, { domain, reversals }: Services)
   const isSecret = (text: string): boolean => /^[A-Za-z0-9_-]{22}$/.test(text)
 
   function answer(request: FastifyRequest, reply: FastifyReply, found: OpenReversal | ClosedReversal | Reverted) {
-    const asked = preferredLocale(request.headers['accept-language'])
+    const asked = preferredLocale(request)
     const locale = asked ?? (found.state === 'unknown' ? 'en' : found.locale)
-    if (found.state === 'open') return send(reply, 200, confirmPage(locale, found))
-    if (found.state === 'done') return send(reply, 200, donePage(locale, found))
-    return send(reply, 410, closedPage(locale, found))
+    if (found.state === 'open') return sendPage(reply, 200, confirmPage(locale, found))
+    if (found.state === 'done') return sendPage(reply, 200, donePage(locale, found))
+    return sendPage(reply, 410, closedPage(locale, found))
   }
 
   async function look(request: FastifyRequest<Params>, reply: FastifyReply): Promise<FastifyReply> {
@@ -68,13 +43,13 @@ export function serveUndo(app: FastifyInstance, { domain, reversals }: Services)
     scope.setErrorHandler((error, request, reply) => {
       if (!(error instanceof Refusal) || error.code !== 'throttled') throw error
       const seconds = Number(error.members.retry_after)
-      const locale = preferredLocale(request.headers['accept-language']) ?? 'en'
-      return send(reply.header('retry-after', String(seconds)), 429, throttledPage(locale, seconds))
+      const locale = preferredLocale(request) ?? 'en'
+      return sendPage(reply.header('retry-after', String(seconds)), 429, throttledPage(locale, seconds))
     })
     scope.get<Params>(`${undoPath}/:secret`, look)
     scope.post<Params>(`${undoPath}/:secret`, async (request, reply) => {
-      if (isForeign(request, domain.policy.origins[0])) {
-        return send(reply, 403, refusedPage(preferredLocale(request.headers['accept-language']) ?? 'en'))
+      if (isFromForeignPage(request.headers, domain.policy.origins[0])) {
+        return sendPage(reply, 403, refusedPage(preferredLocale(request) ?? 'en'))
       }
       const { secret } = request.params
       const form = request.body instanceof URLSearchParams ? request.body : new URLSearchParams()

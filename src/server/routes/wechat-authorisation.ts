@@ -4,7 +4,6 @@ import { invitationPath } from '../domain/bindings/wechat-invitation.ts'
 import type { Locale } from '../domain/domain.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
-import { type Page, renderPage } from '../pages/page.ts'
 import {
   declinedPage,
   faultPage,
@@ -16,7 +15,7 @@ import {
   overPage,
   throttledPage,
 } from '../pages/wechat-pages.ts'
-import { isFromOwnPage } from './own-page.ts'
+import { isFromOwnPage, preferredLocale, sendPage } from './browser-pages.ts'
 
 /** Bytes; the form has one short field. */
 const longestForm = 4096
@@ -25,22 +24,8 @@ const stateShape = /^[0-9a-f]{64}$/
 const codeShape = /^[A-Za-z0-9_-]{1,256}$/
 const browserShape = /^[A-Za-z0-9_-]{43}$/
 
-/** The language that the browser asks for first, of those that we have; undefined when it asks for neither. */
-function wishedLocale(request: FastifyRequest): Locale | undefined {
-  for (const range of (request.headers['accept-language'] ?? '').toLowerCase().split(',')) {
-    if (/^\s*zh\b/.test(range)) return 'zh-CN'
-    if (/^\s*en\b/.test(range)) return 'en'
-  }
-  return undefined
-}
-
 /** WeChat's people, where nothing else is known. */
 const usualLocale: Locale = 'zh-CN'
-
-function sendPage(reply: FastifyReply, page: Page, status: number): FastifyReply {
-  const { html, headers } = renderPage(page)
-  return reply.code(status).headers(headers).send(html)
-}
 
 function sceneOf(request: FastifyRequest): string {
   const { scene } = request.params as { scene: string }
@@ -60,15 +45,15 @@ function parameterOf(request: FastifyRequest, name: string, shape: RegExp): stri
 
 /** Refuses in words for people what goes wrong on the way to a page. */
 function sendFault(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const locale = wishedLocale(request) ?? usualLocale
+  const locale = preferredLocale(request) ?? usualLocale
   if (error instanceof Refusal && error.code === 'throttled') {
     const seconds = Number(error.members.retry_after ?? 1)
-    return sendPage(reply.header('retry-after', String(seconds)), throttledPage(locale, seconds), 429)
+    return sendPage(reply.header('retry-after', String(seconds)), 429, throttledPage(locale, seconds))
   }
   const { statusCode = 500 } = error
-  if (statusCode >= 400 && statusCode < 500) return sendPage(reply, invalidPage(locale), statusCode)
+  if (statusCode >= 400 && statusCode < 500) return sendPage(reply, statusCode, invalidPage(locale))
   request.log.error({ err: { name: error.name, message: error.message, stack: error.stack } }, 'internal error')
-  return sendPage(reply, faultPage(locale), 500)
+  return sendPage(reply, 500, faultPage(locale))
 }
 
 /**
@@ -105,30 +90,30 @@ export function serveWeChatAuthorisation(app: FastifyInstance, services: Service
 
   async function showInvitation(request: FastifyRequest, reply: FastifyReply) {
     const invitation = await wechatAuthorisations.describe(sceneOf(request), request.ip)
-    const wished = wishedLocale(request)
-    if (!invitation) return sendPage(reply, overPage(wished ?? usualLocale), 410)
+    const wished = preferredLocale(request)
+    if (!invitation) return sendPage(reply, 410, overPage(wished ?? usualLocale))
     const page = invitationPage(wished ?? invitation.locale, invitation, {
       service: policy.serviceName,
       redirect: redirectOrigin,
       isInWeChat: /MicroMessenger/i.test(request.headers['user-agent'] ?? ''),
     })
-    return sendPage(reply, page, 200)
+    return sendPage(reply, 200, page)
   }
 
   async function takeAnswer(request: FastifyRequest, reply: FastifyReply) {
-    const locale = wishedLocale(request) ?? usualLocale
+    const locale = preferredLocale(request) ?? usualLocale
     if (!isFromOwnPage(request.headers, origin)) {
       refused(request, `${invitationPath}:scene`, 'origin')
-      return sendPage(reply, foreignFormPage(locale), 403)
+      return sendPage(reply, 403, foreignFormPage(locale))
     }
     const answer = fieldOf(request, invitationAnswer.name)
     if (answer === invitationAnswer.decline) {
       const isDeclined = await wechatAuthorisations.decline(sceneOf(request), request.ip)
-      return isDeclined ? sendPage(reply, declinedPage(locale), 200) : sendPage(reply, overPage(locale), 410)
+      return isDeclined ? sendPage(reply, 200, declinedPage(locale)) : sendPage(reply, 410, overPage(locale))
     }
-    if (answer !== invitationAnswer.agree) return sendPage(reply, invalidPage(locale), 400)
+    if (answer !== invitationAnswer.agree) return sendPage(reply, 400, invalidPage(locale))
     const begun = await wechatAuthorisations.begin(sceneOf(request), request.ip)
-    if (!begun) return sendPage(reply, overPage(locale), 410)
+    if (!begun) return sendPage(reply, 410, overPage(locale))
     setCookie(reply, begun.browser, begun.lifetime / 1000)
     return reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).redirect(begun.address, 303)
   }
@@ -137,15 +122,15 @@ export function serveWeChatAuthorisation(app: FastifyInstance, services: Service
     const state = parameterOf(request, 'state', stateShape) ?? ''
     const code = parameterOf(request, 'code', codeShape)
     const outcome = await wechatAuthorisations.finish({ state, browser: cookieOf(request), code }, request.ip)
-    // The cookie stays where it may yet be needed: strangers can send a browser here, too.
+    // The cookie stays where it may yet be needed: strangers can send a browser here, too, and a code is shown again.
     if (outcome.outcome === 'foreign') refused(request, authorisedPath, 'state')
-    else setCookie(reply, '', 0)
+    else if (outcome.outcome !== 'code') setCookie(reply, '', 0)
     if ('cause' in outcome && outcome.cause) {
       request.log.warn({ cause: outcome.cause.message }, 'WeChat did not say who authorised')
     }
-    const locale = wishedLocale(request) ?? ('locale' in outcome ? outcome.locale : usualLocale)
+    const locale = preferredLocale(request) ?? ('locale' in outcome ? outcome.locale : usualLocale)
     const { page, status } = outcomePage(locale, outcome, policy.serviceName, invitationPath)
-    return sendPage(reply, page, status)
+    return sendPage(reply, status, page)
   }
 
   app.register(async scope => {

@@ -4,8 +4,10 @@ import { systemRandom } from '../../../src/lib/random.ts'
 import { checkConfig } from '../../../src/server/check-config/check-config.ts'
 import { DeliveryError } from '../../../src/server/domain/ports/delivery-error.ts'
 import type { MessageProvider, OutgoingMessage } from '../../../src/server/domain/ports/messages.ts'
-import type { ProviderOpeners } from '../../../src/server/open-providers.ts'
+import { concreteProviders, type ProviderOpeners } from '../../../src/server/open-providers.ts'
 import { startWeChatSimulator } from '../../../src/simulators/wechat/simulator.ts'
+import { lacksAiosmtpd, startAiosmtpd } from '../../support/aiosmtpd.ts'
+import { makeTlsCertificate } from '../../support/tls-certificate.ts'
 import { openConfigFolder } from '../config/config-file.ts'
 
 const folder = openConfigFolder()
@@ -95,6 +97,28 @@ describe('check-config --live', () => {
     expect(last).toMatchObject({ event: 'error', code: 'config_partly_off', exit_code: 5 })
   })
 
+  // Against a real server, so that what is looked for is what is said.
+  describe.skipIf(lacksAiosmtpd())('of a mail server that', () => {
+    const certificate = makeTlsCertificate()
+    const ca = folder.write('ca.pem', certificate.cert)
+    test.each([
+      ['has a certificate of nobody’s', { tls: certificate }, 'starttls', /in email\.smtp\.ca_file/],
+      ['begins in plain text', { tls: certificate }, `tls, ca_file: ${ca}`, /Set email\.smtp\.security: starttls/],
+      ['has no STARTTLS', {}, 'starttls', /Set email\.smtp\.security: tls/],
+      ['refuses the login', { tls: certificate }, `starttls, ca_file: ${ca}, username: hufu`, /email\.smtp\.username/],
+    ])('%s, says what to do', async (_, options, security, remedy) => {
+      const server = await startAiosmtpd(options)
+      try {
+        const text = `email: { from: a@example.org, smtp: { host: localhost, port: ${server.port}, security: ${security} } }`
+        const { exitCode, live } = await run({ live: true }, concreteProviders, text, { HUFUD_SMTP_PASSWORD: 'zq' })
+        expect(exitCode).toBe(5)
+        expect(live[0]).toMatchObject({ name: 'smtp', state: 'fail', fix: [expect.stringMatching(remedy)] })
+      } finally {
+        await server.close()
+      }
+    })
+  })
+
   test('tells nothing of an error that it does not know but its kind', async () => {
     const openers = openersFor([])
     const { stdout, live } = await run(
@@ -124,8 +148,8 @@ describe('check-config --live', () => {
 
   test.each([
     ['+14155552671', '+14155552671: its country is in no route'],
-    ['nobody@', 'what --to gives is no address'],
-    ['12', 'what --to gives is no number'],
+    ['nobody@', 'nobody@: this is no address'],
+    ['12', '12: this is no number'],
   ])('with --to %s fails in words', async (to, words) => {
     const { exitCode, live } = await run({ to: [to] }, openersFor([]))
     expect(exitCode).toBe(5)

@@ -14,6 +14,13 @@ const aliyun = '  aliyun: { access_key_id: LTAI, sign_name: 虎符, code_templat
 
 folder.write('notes.txt', 'hello')
 folder.write(
+  'ed25519.pem',
+  generateKeyPairSync('ed25519', {
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  }).privateKey,
+)
+folder.write(
   'ec.pem',
   generateKeyPairSync('ec', {
     namedCurve: 'P-256',
@@ -24,6 +31,48 @@ folder.write(
 
 describe('a mistake is told with its place and what it should be', () => {
   test.each<[what: string, yaml: string | Uint8Array, ...told: (string | RegExp)[]]>([
+    [
+      'a number in quotes',
+      'minimum_password_length: "8"',
+      /this is a text\. Expected: a whole number from 6 to 64\. Take off the quotes\.$/,
+    ],
+    [
+      'a member that is missing, beside others that are wrong',
+      'emial: 1\nemail:\n  form: a@example.org\n  smtp: { host: localhost, port: x, security: ssl, usename: a, pasword: b }\n',
+      /^hufud\.yaml:1:1: emial: there is no such member; is email meant/,
+      /^hufud\.yaml:2:1: email: from is missing/,
+      /^hufud\.yaml:3:3: email\.form: there is no such member; is from meant/,
+      /^hufud\.yaml:4:28: email\.smtp\.port: this is a text/,
+      /^hufud\.yaml:4:37: email\.smtp\.security: this is none that there is/,
+      /^hufud\.yaml:4:52: email\.smtp\.usename: there is no such member/,
+      /^hufud\.yaml:4:64: email\.smtp\.pasword: /,
+    ],
+    [
+      'a sender with letters beyond ASCII before the @',
+      smtp.replace('a@example.org', 'Jörg <jörg@bücher.example>'),
+      /^hufud\.yaml:2:3: email\.from: before the @, letters and digits of ASCII alone/,
+    ],
+    [
+      'a DKIM key that mail is not signed with',
+      `${smtp}  dkim: { domain: example.org, selector: hufu, key_file: ed25519.pem }\n`,
+      /^hufud\.yaml:5:48: email\.dkim\.key_file: this file holds a key of another kind \(ed25519\)/,
+    ],
+    [
+      'a signature in its brackets',
+      `sms:\n${aliyun.replace('虎符', '【虎符】')}`,
+      /sms\.aliyun\.sign_name: this is not of the right form\..+without the brackets 【】\.$/,
+    ],
+    [
+      'a code that is longer than those that numbers are routed by',
+      `sms:\n  routes: [{ countries: ['+1242', '+8613'], providers: [twilio] }]\n${twilio}`,
+      /countries\[0\]: \+1242 begins with the calling code \+1, .+ Write '\+1'\.$/,
+      /countries\[1\]: \+8613 begins with the calling code \+86, .+ Write '\+86'\.$/,
+    ],
+    [
+      'a line that is indented too far',
+      'email:\n  from: a@example.org\n    reply_to: b@example.org\n',
+      /^hufud\.yaml:2:9: a section begins on a line of its own.+the next line is not indented further/,
+    ],
     [
       'an unknown member',
       'log_level: info\ndatabse: x\n',
@@ -135,7 +184,7 @@ describe('a mistake is told with its place and what it should be', () => {
     [
       'a file of roots that is none',
       'webauthn:\n  attestation: direct\n  attestation_roots: none.pem\n',
-      /^hufud\.yaml:3:3: webauthn\.attestation_roots: this file can’t be read \(ENOENT\)/,
+      /^hufud\.yaml:3:3: webauthn\.attestation_roots: this file does not exist \(ENOENT\)/,
     ],
 
     [
@@ -167,13 +216,20 @@ describe('a mistake is told with its place and what it should be', () => {
     [
       'a DKIM key that is missing',
       `${smtp}  dkim: { domain: example.org, selector: hufu, key_file: dkim.pem }\n`,
-      /^hufud\.yaml:5:48: email\.dkim\.key_file: this file can’t be read \(ENOENT\)/,
+      /^hufud\.yaml:5:48: email\.dkim\.key_file: this file does not exist \(ENOENT\)\. A name counts from \S/,
     ],
     [
       'a DKIM key that is none',
       `${smtp}  dkim: { domain: example.org, selector: hufu, key_file: notes.txt }\n`,
       /email\.dkim\.key_file: this file holds no private key/,
     ],
+    [
+      'a DKIM key that mail can’t be signed with',
+      `${smtp}  dkim: { domain: example.org, selector: hufu, key_file: ed25519.pem }\n`,
+      /email\.dkim\.key_file: this file holds a key of another kind/,
+    ],
+    ['a member by the name of one that every object has', 'constructor: 1\n', /constructor: there is no such member/],
+    ['a prototype', '__proto__: { port: 1 }\n', /__proto__: there is no such member/],
     [
       'a DKIM key of another kind',
       `${smtp}  dkim: { domain: example.org, selector: hufu, key_file: ec.pem }\n`,
@@ -334,7 +390,7 @@ notices: { undo_within_hours: 0 }
   test('a file that is missing, or a folder', async () => {
     const { readConfig } = await import('../../../src/server/config/load-config.ts')
     for (const [path, words] of [
-      ['none.yaml', /none\.yaml: this can’t be read \(ENOENT\)/],
+      ['none.yaml', /none\.yaml: this file does not exist \(ENOENT\)/],
       ['', /this is no file/],
     ] as const) {
       await expect(readConfig({ config: `${folder.path}/${path}` }, {})).rejects.toThrow(words)

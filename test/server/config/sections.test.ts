@@ -40,7 +40,7 @@ describe('email', () => {
         auth: undefined,
         ca: undefined,
         name: undefined,
-        connections: 5,
+        connections: 10,
         timeout: 10_000,
       },
       dkim: undefined,
@@ -116,7 +116,12 @@ describe('text messages', () => {
         HUFUD_SMS_RECEIPT_SECRET: 'r'.repeat(22),
       },
     )
-    const templates = { noticeTemplates: undefined, noticeLink: false, timeout: 10_000, signName: '虎符' }
+    const templates = {
+      noticeTemplates: undefined,
+      noticeTemplatesWithLink: undefined,
+      timeout: 10_000,
+      signName: '虎符',
+    }
     expect(sms).toMatchObject({
       aliyun: {
         ...templates,
@@ -189,6 +194,7 @@ describe('WeChat', () => {
       previousEncodingAesKey: undefined,
       baseUrl: 'https://api.weixin.qq.com',
       authorizeUrl: 'https://open.weixin.qq.com',
+      timeout: 5000,
     })
     const { HUFUD_WECHAT_APP_SECRET } = wechatSecrets
     expect((await load(wechat.replace(' }', ', mode: oauth }'), { HUFUD_WECHAT_APP_SECRET })).wechat).toMatchObject({
@@ -226,6 +232,15 @@ describe('WeChat', () => {
   })
 })
 
+test('a DKIM key that everybody can read is used, and that is said', async () => {
+  const yaml = `${email}  dkim: { domain: example.org, selector: s1, key_file: open.pem }\n`
+  write('open.pem', privateKey, 0o644)
+  const config = await load(yaml)
+  expect(config.email?.dkim).toBeDefined()
+  expect(config.warnings).toEqual([expect.stringMatching(/^Every user .* email\.dkim\.key_file names/)])
+  expect((await load(yaml.replace('open.pem', 'dkim.pem'))).warnings).toEqual([])
+})
+
 describe('secrets', () => {
   const one = `${email}    username: hufu\n`
 
@@ -245,7 +260,7 @@ describe('secrets', () => {
   })
 
   test.each([
-    ['a file that is missing', `${folder.path}/zq-none`, /names a file that can’t be read \(ENOENT\)/],
+    ['a file that is missing', `${folder.path}/zq-none`, /names a file that does not exist \(ENOENT\)/],
     ['a folder', folder.path, /names something that is no file/],
     ['an empty file', write('empty', '\n'), /The file that HUFUD_SMTP_PASSWORD_FILE names is empty/],
     ['two lines', write('lines', 'a\nb\n'), /malformed: one line/],

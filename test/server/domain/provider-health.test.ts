@@ -101,6 +101,15 @@ test('a provider that works again is in use everywhere, and starts anew', async 
   expect(logged.join()).toMatch(/is off.*works again/)
 })
 
+test('a clock that is put back leaves no provider out for hours', async () => {
+  const health = openHealth()
+  health.failed(error('misconfigured'))
+  expect(health.isOff('smtp')).toBe(true)
+  delivery.clock.advance(-3600 * second)
+  expect(health.isOff('smtp')).toBe(false)
+  await health.stop()
+})
+
 test('what one process finds out the others know within seconds, and a new one at its start', async () => {
   const [one, other] = [openHealth(), openHealth()]
   expect(other.isOff('smtp')).toBe(false)

@@ -37,7 +37,7 @@ describe('binding', () => {
     const begin = (to: string) => world.services.contactBindings.begin(member, proof, 'phone', to)
     await added()
     expect(await refusalOf(begin(unserved))).toBe('phone_country_unserved')
-    expect(await refusalOf(begin(off))).toBe('method_not_available')
+    expect(await refusalOf(begin(off))).toBe('channel_off')
     expect(await added()).toEqual({ decoys: 0, messages: 0 })
     const { binding_id } = await begin(served)
     // Neither refusal counted as a message to the account, nor ended what was pending.
@@ -48,12 +48,12 @@ describe('binding', () => {
     expect((await world.again(member)).account.phone_number).toBe(served)
   })
 
-  test('where the whole channel is off, the method is not available, and a country is unserved all the same', async () => {
+  test('where the whole channel is off, that is said, and a country is unserved all the same', async () => {
     const member = await world.join('offline')
     const proof = await world.prove(member, 'phone.bind')
     channel = 'off'
     const begin = (to: string) => refusalOf(world.services.contactBindings.begin(member, proof, 'phone', to))
-    expect(await begin('+8613800138009')).toBe('method_not_available')
+    expect(await begin('+8613800138009')).toBe('channel_off')
     expect(await begin(unserved)).toBe('phone_country_unserved')
   })
 

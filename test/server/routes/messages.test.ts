@@ -134,7 +134,7 @@ describe('at a login', () => {
             notAfter: domain.clock.now() + minute,
           }),
         )
-      const { readMessage } = await import('../../../src/server/domain/message-status.ts')
+      const { readMessage } = await import('../../../src/server/domain/delivery/message-status.ts')
       expect(await readMessage(domain, await add('login'))).toEqual({ state: 'failed', failure: null })
       expect(await readMessage(domain, await add('bind'))).toEqual({ state: 'queued', failure: null })
     } finally {

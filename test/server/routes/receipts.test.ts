@@ -55,7 +55,7 @@ beforeEach(async () => {
   app = createHttpServer({ services: world.services, version: '1', logger, trustedProxies: [] })
   await app.listen({ host: '127.0.0.1', port })
   const config = { accountSid, authToken, from: '+15005550006', statusCallback, baseUrl: simulator.baseUrl }
-  const twilio = openTwilio({ ...config, timeout: 5000 }, { clock: world.clock, random: systemRandom })
+  const twilio = openTwilio({ ...config, timeout: 5000 }, { clock: world.clock })
   const sent = await twilio.send(messageTo(number), new AbortController().signal)
   sid = sent.providerMessageId ?? ''
   await insertSentMessage(world, 'twilio', sid)
@@ -160,6 +160,10 @@ describe('a push that a secret opens', () => {
     expect([refusals(path, 'secret'), refusals(path, 'format')]).toEqual([1, 1])
     expect(logged.join()).not.toMatch(/secret-(?:that|in)/)
     expect(logged.join()).toContain(path)
+  })
+
+  test('may have the longest secret that the configuration takes', async () => {
+    expect(await post(`/receipts/aliyun/${'a'.repeat(128)}`, '[]', json)).toEqual(refused)
   })
 
   test('has no address where the provider is not set up', async () => {

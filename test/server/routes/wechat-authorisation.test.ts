@@ -45,7 +45,13 @@ test('a person agrees, WeChat says who they are, and it is bound with its unioni
   expect(titleOf(page.html)).toBe(`绑定成功：您的微信已绑定到 p***${member.account.username.at(-1)}`)
   expect(await stateOf()).toMatchObject({ state: 'bound', problem: null, replaced: false })
   expect(await identityOf()).toMatchObject(person())
-  expect((await eventsOf()).filter(action => action === 'wechat.bind')).toHaveLength(1)
+  const events = await world.services.domain.store.read.events.list(member.account.id, 50, undefined)
+  const bound = events.filter(({ action }) => action === 'wechat.bind')
+  // Not the phone's: that the request came from this machine.
+  expect(bound).toMatchObject([{ source: caller.source, session_id: member.session.id }])
+  await expect
+    .poll(() => world.sent.find(({ to, text }) => to === member.account.email_address && text.includes('WeChat'))?.text)
+    .toContain(caller.source)
 })
 
 test('binding again replaces, and says so', async () => {
@@ -322,11 +328,6 @@ test('over https the cookie is for this host and for https alone', async () => {
   )
   await behind.close()
   await other.close()
-})
-
-test('a confirmation by code, which this mode does not have, is refused at the start', async () => {
-  const config = { ...wechatConfig(wechat.credentials, wechat.baseUrl), mode: 'oauth' as const, confirmByCode: true }
-  await expect(openServerWorld({ wechat: config })).rejects.toThrow('wechat.confirm_by_code')
 })
 
 test('in mode qr there are no such pages', async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { cancelPending } from '../../../src/server/domain/bindings/pending-binding.ts'
 import type { ShownPage } from '../../../src/simulators/wechat/browser.ts'
 import {
   agreed,
+  alter,
   binding,
   codeFor,
   come,
@@ -70,13 +72,23 @@ describe('the way back', () => {
     expect(await identityOf()).toBeUndefined()
   })
 
-  test('to a binding that was cancelled is closed', async () => {
+  const endings: [string, () => Promise<unknown>][] = [
+    ['was cancelled', () => cancelPending(world.services.domain, member, binding.binding_id)],
+    ['has expired', () => alter('update bindings set expires_at = 0 where id = ?', binding.binding_id)],
+    ['has lost its session', () => world.services.sessions.revokeMany(member, 'all')],
+    ['is of a disabled account', () => alter('update accounts set disabled_at = 1 where id = ?', member.account.id)],
+  ]
+  test.each(endings)('to a binding that %s is closed, and says so', async (_what, end) => {
     const { state, cookie, address } = await agreed()
     const code = await codeFor(address, person())
-    const { store, clock } = world.services.domain
-    await store.transaction(queries => queries.bindings.end(binding.binding_id, 'cancelled', clock.now()))
-    expect((await come(`code=${code}&state=${state}`, cookie)).status).toBe(400)
+    const asked = wechat.authorisation.calls.access_token
+    await end()
+    const answer = await come(`code=${code}&state=${state}`, cookie)
+    expect(answer.status).toBe(410)
+    expect(titleOf(await answer.text())).toBe('This request is over')
+    expect(answer.headers.get('set-cookie')).toContain('Max-Age=0')
     expect(await identityOf()).toBeUndefined()
+    expect(wechat.authorisation.calls.access_token).toBe(asked)
   })
 
   test('works after the QR code itself has expired or was renewed', async () => {

@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemRandom } from '../../../src/lib/random.ts'
 import type { Member } from '../../../src/server/domain/domain.ts'
+import { throttlePolicies } from '../../../src/server/domain/throttle.ts'
 import type { WeChatCredentials } from '../../../src/simulators/wechat/credentials.ts'
 import { randomCredentials } from '../../../src/simulators/wechat/credentials.ts'
 import { sealPush } from '../../../src/simulators/wechat/sealing.ts'
@@ -156,16 +157,21 @@ describe('a push that is none', () => {
   })
 })
 
-describe('a genuine push', () => {
-  test('that we fail to handle is answered with 500, and binds when it comes again', async () => {
-    const { qr } = await world.beginBinding(member)
-    const push = world.wechat.scanFor(qr.payload, { openid: 'oUnlucky' })
-    vi.spyOn(world.services.domain.store, 'transaction').mockRejectedValueOnce(new Error('the disk is full'))
-    expect(await push()).toMatchObject({ outcome: 'undelivered', status: 500 })
-    expect(counted).toEqual([])
-    expect(await push()).toMatchObject({ outcome: 'scanned', reply: expect.stringContaining('t***t') })
-  })
+test('a flood of forged pushes is answered 429 without a line in the log, and a genuine one is taken', async () => {
+  const { free } = throttlePolicies.push
+  const flooded = await openWeChatWorld()
+  const ask = async () => (await fetch(`${flooded.callbackUrl}?signature=x`)).status
+  const statuses: number[] = []
+  for (let index = 0; index < free + 20; index += 1) statuses.push(await ask())
+  expect(statuses.filter(status => status === 403)).toHaveLength(free)
+  const lines = flooded.callbackLog.length
+  expect(await Promise.all(Array.from({ length: 50 }, ask))).toEqual(new Array(50).fill(429))
+  expect(flooded.callbackLog).toHaveLength(lines)
+  expect(await flooded.wechat.verifyCallback()).toBe(true)
+  await flooded.close()
+})
 
+describe('a genuine push', () => {
   test('of another QR code of the account, and of what is no scan, is answered with success', async () => {
     const foreign = (await scanXml()).replace(await scene(), 'spring-campaign')
     expect(await post(await seal(world.wechat.credentials, foreign))).toEqual({ status: 200, text: 'success' })

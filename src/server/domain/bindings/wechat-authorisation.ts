@@ -1,14 +1,17 @@
 import { equalBytes, toHex, utf8 } from '../../../lib/bytes.ts'
 import type { AccountsTable, BindingsTable, SessionsTable, WeChatAuthorisationsTable } from '../../store/schema.ts'
-import type { Caller, Domain, Locale } from '../domain.ts'
+import { type Caller, type Domain, type Locale, localeOf } from '../domain.ts'
 import { maskUsername } from '../masks.ts'
+import { networkOf } from '../networks.ts'
+import type { Queries } from '../ports/store.ts'
 import type { Authorised } from '../ports/web-authorisation.ts'
 import { WeChatError } from '../ports/wechat-error.ts'
 import { Refusal } from '../refusal.ts'
 import { hashSecret, newSecret } from '../secret-keys.ts'
 import type { StepUps } from '../step-up.ts'
 import { admitAttempt } from '../throttle.ts'
-import { bindWeChatIdentity, type WeChatIdentity, WeChatIdentityTaken } from './wechat-identity.ts'
+import { type ShownCode, showCode, showCodeAgain } from './wechat-confirmation.ts'
+import { bindWeChatIdentity, requireFreeIdentity, type WeChatIdentity, WeChatIdentityTaken } from './wechat-identity.ts'
 
 /** Where WeChat sends a person back to. */
 export const authorisedPath = '/wechat/authorised'
@@ -50,12 +53,16 @@ function identityProblem(error: unknown): IdentityProblem {
 
 /**
  * What became of an authorisation.
+ * - `code`: the person reads a code, and is bound once it is typed at the terminal
+ * - `used`: somebody else was first, and their code is waited for
+ * - `over`: the binding has ended, or its session has
  * - `foreign`: the state is unknown, used, expired, or another browser's
  * - `snapshot`, `not_authorised`, `code_refused`, `unavailable`: nothing is decided; `scene` leads back to the start,
  *   and is null when it does not any more
  */
 export type AuthorisationOutcome =
-  | { readonly outcome: 'foreign' }
+  | { readonly outcome: 'foreign' | 'over' | 'used' }
+  | ({ readonly outcome: 'code'; readonly username: string; readonly locale: Locale } & ShownCode)
   | { readonly outcome: 'bound' | IdentityProblem; readonly username: string; readonly locale: Locale }
   | {
       readonly outcome: 'snapshot' | 'not_authorised' | 'code_refused' | 'unavailable'
@@ -90,13 +97,13 @@ interface Open {
   readonly session: SessionsTable
 }
 
-const localeOf = ({ locale }: AccountsTable): Locale => (locale === 'zh-CN' ? 'zh-CN' : 'en')
-
 export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): WeChatAuthorisations {
   const { store, clock, random, outbox, policy } = domain
 
   const admit = (source: string) =>
-    store.transaction(queries => admitAttempt(queries, [{ kind: 'begin', key: `page:${source}` }], clock.now()))
+    store.transaction(queries =>
+      admitAttempt(queries, [{ kind: 'begin', key: `page:${networkOf(source)}` }], clock.now()),
+    )
 
   async function findOpen(binding: BindingsTable | undefined): Promise<Open | undefined> {
     const now = clock.now()
@@ -112,14 +119,11 @@ export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): We
     return (binding?.qr_expires_at ?? 0) > clock.now() ? findOpen(binding) : undefined
   }
 
-  /** Uses the state of an authorisation, of this browser alone. */
-  async function useState(state: string, browser: string | undefined): Promise<WeChatAuthorisationsTable | undefined> {
-    const stateHash = hashSecret(state)
-    const found = await store.read.wechatAuthorisations.find(stateHash)
+  /** The authorisation of a state, begun by this browser. */
+  async function findBegun(state: string, browser: string | undefined): Promise<WeChatAuthorisationsTable | undefined> {
+    const found = await store.read.wechatAuthorisations.find(hashSecret(state))
     if (!found || browser === undefined) return undefined
-    if (!equalBytes(utf8(found.browser_hash), utf8(hashSecret(browser)))) return undefined
-    const isFirst = await store.transaction(queries => queries.wechatAuthorisations.use(stateHash, clock.now()))
-    return isFirst ? found : undefined
+    return equalBytes(utf8(found.browser_hash), utf8(hashSecret(browser))) ? found : undefined
   }
 
   /** Nothing is decided: the terminal waits on, and the person may start again while the QR code is good. */
@@ -151,6 +155,40 @@ export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): We
     }
     outbox.wake()
     return { outcome: 'bound', ...told }
+  }
+
+  /** The person is known, but whether they are at the terminal is not: only there their code binds them. */
+  async function askForCode(open: Open, identity: WeChatIdentity, occasion: string): Promise<AuthorisationOutcome> {
+    const { binding, account } = open
+    const told = { username: maskUsername(account.username), locale: localeOf(account) }
+    const claim = (queries: Queries) => queries.bindings.claimAuthorised(binding.id, identity, clock.now())
+    try {
+      const shown = await store.transaction(async queries => {
+        if (!(await claim(queries))) return undefined
+        await requireFreeIdentity(queries, account.id, identity)
+        return showCode(domain, queries, { binding, openid: identity.openid, occasion })
+      })
+      if (shown) return { outcome: 'code', ...shown, ...told }
+    } catch (error) {
+      if (!(error instanceof WeChatIdentityTaken)) throw error
+      await store.transaction(async queries => {
+        if (await claim(queries)) await queries.bindings.end(binding.id, `refused:${error.problem}`, clock.now())
+      })
+      return { outcome: error.problem, ...told }
+    }
+    const now = await store.read.bindings.find(binding.id)
+    return { outcome: now?.ended_at === null && now.scanned_openid !== null ? 'used' : 'over' }
+  }
+
+  /** Phones load a page again when the person comes back to it: their code is still there. */
+  async function again({ binding_id, state_hash }: WeChatAuthorisationsTable): Promise<AuthorisationOutcome> {
+    const open = await findOpen(await store.read.bindings.find(binding_id))
+    const openid = open?.binding.scanned_openid
+    if (!open || !openid) return { outcome: 'foreign' }
+    const { account, binding } = open
+    const shown = await showCodeAgain(domain, store.read, { binding, openid, occasion: state_hash })
+    if (!shown) return { outcome: 'foreign' }
+    return { outcome: 'code', ...shown, username: maskUsername(account.username), locale: localeOf(account) }
   }
 
   return {
@@ -205,10 +243,14 @@ export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): We
       const { webAuthorisation } = domain
       if (!webAuthorisation) throw new Refusal('wechat_not_configured')
       await admit(source)
-      const authorisation = await useState(state, browser)
-      if (!authorisation) return { outcome: 'foreign' }
-      const open = await findOpen(await store.read.bindings.find(authorisation.binding_id))
-      if (!open) return { outcome: 'foreign' }
+      const begun = await findBegun(state, browser)
+      if (!begun) return { outcome: 'foreign' }
+      const isFirst = await store.transaction(queries =>
+        queries.wechatAuthorisations.use(begun.state_hash, clock.now()),
+      )
+      if (!isFirst) return again(begun)
+      const open = await findOpen(await store.read.bindings.find(begun.binding_id))
+      if (!open) return { outcome: 'over' }
       if (code === undefined) return startAgain(open, 'not_authorised')
       let authorised: Authorised
       try {
@@ -220,7 +262,7 @@ export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): We
       if (authorised.outcome !== 'person') {
         return startAgain(open, authorised.outcome === 'snapshot' ? 'snapshot' : 'code_refused')
       }
-      return bind(open, authorised)
+      return domain.confirmByCode ? askForCode(open, authorised, begun.state_hash) : bind(open, authorised)
     },
   }
 }

@@ -11,9 +11,10 @@ import { admitAttempt } from '../throttle.ts'
 import { judgeCode } from '../verification/one-time-code.ts'
 import type { Bound } from './contact-bindings.ts'
 import { findOpenBinding, insertPending } from './pending-binding.ts'
+import { confirmationSubject } from './wechat-confirmation.ts'
 import { bindWeChatIdentity, WeChatIdentityTaken } from './wechat-identity.ts'
 import { invitationQr } from './wechat-invitation.ts'
-import { createScanReceiver, type ScanAnswer, scanCodeSubject, sceneLength } from './wechat-scans.ts'
+import { createScanReceiver, type ScanAnswer, sceneLength } from './wechat-scans.ts'
 
 export interface WeChatQrCode {
   readonly payload: string
@@ -25,6 +26,8 @@ const problems = ['already_bound', 'bound_elsewhere', 'proof_used', 'snapshot_us
 export interface WeChatBindingState {
   readonly state: 'waiting' | 'scanned' | 'bound' | 'expired' | 'refused'
   readonly problem: (typeof problems)[number] | null
+  /** `code`: whoever scanned is known, and the code that they see is to be typed now. */
+  readonly confirm: 'none' | 'code'
   readonly value: string | null
   readonly replaced: boolean
   readonly expires_at: string
@@ -75,7 +78,7 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
           qr_expires_at: qrExpiresAt,
         }),
       )
-      const confirm = domain.wechat?.confirmByCode ? 'code' : 'none'
+      const confirm = domain.confirmByCode ? 'code' : 'none'
       return { binding_id: binding.id, expires_at: isoTime(binding.expires_at), qr, confirm }
     },
 
@@ -83,19 +86,22 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
       const binding = await store.read.bindings.find(bindingId)
       const isMine = binding?.account_id === member.account.id && binding.session_id === member.session.id
       if (!binding || !isMine || binding.item !== 'wechat') throw new Refusal('binding_expired')
-      const times = {
+      const more = {
+        confirm: 'none' as const,
         expires_at: isoTime(binding.expires_at),
         qr_expires_at: isoTime(binding.qr_expires_at ?? binding.expires_at),
       }
       const outcome = outcomeOf(binding.outcome)
       if (outcome?.state === 'bound') {
         const identity = await store.read.authenticators.findWeChat(member.account.id)
-        return { ...outcome, value: identity ? maskOpenid(identity.openid) : null, ...times }
+        return { ...outcome, value: identity ? maskOpenid(identity.openid) : null, ...more }
       }
-      if (outcome) return { ...outcome, value: null, ...times }
-      const isOver = binding.ended_at !== null || binding.expires_at <= clock.now()
-      const state = isOver ? 'expired' : binding.scanned_at === null ? 'waiting' : 'scanned'
-      return { state, problem: null, value: null, replaced: false, ...times }
+      if (outcome) return { ...outcome, value: null, ...more }
+      const open = { ...more, problem: null, value: null, replaced: false }
+      if (binding.ended_at !== null || binding.expires_at <= clock.now()) return { ...open, state: 'expired' }
+      if (binding.scanned_at === null) return { ...open, state: 'waiting' }
+      const isShown = domain.confirmByCode && binding.scanned_openid !== null
+      return { ...open, state: 'scanned', confirm: isShown ? 'code' : 'none' }
     },
 
     async renew(member, bindingId) {
@@ -108,7 +114,7 @@ export function createWeChatBindings(domain: Domain, stepUps: StepUps): WeChatBi
 
     async finish(member, binding, code) {
       const throttled = { kind: 'guess' as const, key: `bind:${member.account.id}:wechat` }
-      const consume = await judgeCode(domain, scanCodeSubject(binding), code, [throttled])
+      const consume = await judgeCode(domain, confirmationSubject(binding), code, [throttled])
       const { scanned_openid: openid, scanned_unionid: unionid, wechat_scene: scene } = binding
       if (openid === null || scene === null) throw new Refusal('code_not_sent')
       try {

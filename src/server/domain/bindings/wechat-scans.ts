@@ -1,13 +1,13 @@
 import { sentence } from '../../messages/messages.ts'
 import type { AccountsTable, BindingsTable } from '../../store/schema.ts'
-import type { Caller, Domain, Locale } from '../domain.ts'
+import { type Caller, type Domain, type Locale, localeOf } from '../domain.ts'
 import { maskUsername } from '../masks.ts'
 import type { Queries } from '../ports/store.ts'
 import type { WeChatScan } from '../ports/wechat.ts'
 import { WeChatError } from '../ports/wechat-error.ts'
 import { Refusal } from '../refusal.ts'
 import type { StepUps } from '../step-up.ts'
-import { type CodeSubject, isWaitingCode, storeCode } from '../verification/one-time-code.ts'
+import { type Showing, showCode, showCodeAgain } from './wechat-confirmation.ts'
 import { bindWeChatIdentity, requireFreeIdentity, type WeChatIdentity, WeChatIdentityTaken } from './wechat-identity.ts'
 
 /** Random bytes of a scene: 192 bits. WeChat takes up to 64 characters. */
@@ -36,26 +36,6 @@ export interface ScanAnswer {
   readonly unionidFailure: string | undefined
 }
 
-/** What the code that is shown to whoever scans is bound to. */
-export const scanCodeSubject = (binding: BindingsTable): CodeSubject<'wechat'> => ({
-  purpose: 'bind',
-  id: binding.id,
-  accountId: binding.account_id,
-  accountKey: binding.account_id,
-  channel: 'wechat',
-  destination: binding.scanned_openid,
-})
-
-/**
- * The code for a scan, by a keyed hash of it: WeChat pushes a scan again when our answer was lost, and the person must
- * read the same code then. A second scan has another time, and so another code.
- */
-function codeOf({ keys }: Pick<Domain, 'keys'>, binding: BindingsTable, { openid, createTime }: WeChatScan): string {
-  const digest = keys.hash('wechat', 'scan code', binding.id, openid, String(createTime))
-  const number = new DataView(digest.buffer, digest.byteOffset).getBigUint64(0) % 1_000_000n
-  return String(number).padStart(6, '0')
-}
-
 const isOpen = (binding: BindingsTable, now: number): boolean =>
   binding.ended_at === null && binding.expires_at > now && (binding.qr_expires_at ?? 0) > now
 
@@ -77,14 +57,6 @@ export function createScanReceiver(
     }
   }
 
-  async function giveCode(queries: Queries, binding: BindingsTable, scan: WeChatScan): Promise<Verdict> {
-    const now = clock.now()
-    const code = codeOf(domain, binding, scan)
-    const expiresAt = Math.min(now + policy.codeLifetime, binding.expires_at)
-    await storeCode(domain, queries, scanCodeSubject({ ...binding, scanned_openid: scan.openid }), code, expiresAt)
-    return { kind: 'code', code, minutes: Math.max(1, Math.floor((expiresAt - now) / 60_000)) }
-  }
-
   /** What is told of a scan that comes too late. */
   async function tooLate(queries: Queries, binding: BindingsTable, { openid }: WeChatIdentity): Promise<Verdict> {
     if (binding.outcome === 'bound' || binding.outcome === 'rebound') {
@@ -103,11 +75,8 @@ export function createScanReceiver(
     if (isSamePerson && problem) return { kind: problem }
     const verdict = await tooLate(queries, binding, { openid: scan.openid, unionid: null })
     if (isSamePerson && verdict.kind === 'already_bound') return { kind: 'bound' }
-    const code = codeOf(domain, binding, scan)
-    const isWaiting = isSamePerson && (await isWaitingCode(domain, queries, scanCodeSubject(binding), code))
-    if (!isWaiting || binding.ended_at !== null) return verdict
-    const left = Math.min(policy.codeLifetime, binding.expires_at - clock.now())
-    return { kind: 'code', code, minutes: Math.max(1, Math.floor(left / 60_000)) }
+    const shown = await showCodeAgain(domain, queries, showingOf(binding, scan))
+    return shown ? { kind: 'code', ...shown } : verdict
   }
 
   /** Judges a scan in one transaction with what it does. @throws {WeChatIdentityTaken} @throws {Refusal} */
@@ -126,9 +95,10 @@ export function createScanReceiver(
       if (!(await queries.bindings.claimScan(binding.id, { scene: scan.scene, ...identity }, now))) {
         return { verdict: await tooLate(queries, binding, identity), isFirst }
       }
-      if (domain.wechat?.confirmByCode) {
+      if (domain.confirmByCode) {
         await requireFreeIdentity(queries, account.id, identity)
-        return { verdict: await giveCode(queries, binding, scan), isFirst }
+        const shown = await showCode(domain, queries, showingOf(binding, scan))
+        return { verdict: { kind: 'code', ...shown }, isFirst }
       }
       const caller = await callerOf(queries, binding, locale, now)
       await bindWeChatIdentity(domain, stepUps, queries, { binding, account, identity, caller })
@@ -158,7 +128,7 @@ export function createScanReceiver(
       const words = isSceneOfOurs(scan.scene) ? sentence('zh-CN', 'wechat_refused_expired') : undefined
       return { words, refused: words && 'scene_unknown', unionidFailure: undefined }
     }
-    const locale: Locale = account.locale === 'en' ? 'en' : 'zh-CN'
+    const locale = localeOf(account)
     const { identity, failure } = isOpen(binding, clock.now())
       ? await identify(scan.openid)
       : { identity: { openid: scan.openid, unionid: null }, failure: undefined }
@@ -174,6 +144,13 @@ export function createScanReceiver(
     }
   }
 }
+
+/** A second scan has another time, and so another code. */
+const showingOf = (binding: BindingsTable, { openid, createTime }: WeChatScan): Showing => ({
+  binding,
+  openid,
+  occasion: String(createTime),
+})
 
 const pushKey = ({ openid, createTime, scene }: WeChatScan): string => `${openid}:${createTime}:${scene}`
 

@@ -36,7 +36,9 @@ export function kindOf(failure: DeliveryFailure): keyof typeof rules | undefined
   }
 }
 
-export const isOffAt = (state: ProviderState, now: number): boolean => state.retryAt > now
+/** A time further ahead than any wait is of a clock that was put back since: it would leave the provider out for hours. */
+export const isOffAt = ({ retryAt }: ProviderState, now: number): boolean =>
+  retryAt > now && retryAt - now <= rules.misconfigured.longest
 
 /**
  * The state of a provider as a pure state machine.

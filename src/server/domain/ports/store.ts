@@ -154,10 +154,15 @@ export interface BindingQueries {
    * again until the binding ends.
    */
   claimScan(id: string, scan: { scene: string; openid: string; unionid: string | null }, now: number): Promise<boolean>
+  /**
+   * Notes who authorised an open binding: the first of all, and that one again. The QR code may have expired since they
+   * agreed.
+   */
+  claimAuthorised(id: string, identity: { openid: string; unionid: string | null }, now: number): Promise<boolean>
   end(id: string, outcome: string, now: number): Promise<boolean>
   /** Notes a scan of the QR code that carries `scene`, unless it has expired or its binding has ended. */
   markScanned(scene: string, now: number): Promise<boolean>
-  /** Takes back that somebody scanned: they are not at it any more. */
+  /** Takes back that somebody scanned, unless it is known who: they are not at it any more. */
   clearScanned(id: string): Promise<void>
   /** Ends the open bindings that one proof authorised. */
   endByChallenge(challengeId: string, now: number): Promise<void>

@@ -33,8 +33,6 @@ export type WeChatPush = WeChatScan | { readonly kind: 'other' }
 export type WeChatCallbackQuery = Readonly<Record<string, unknown>>
 
 export interface WeChat {
-  /** Whether whoever scans is to have a code typed in where the QR code was shown. */
-  readonly confirmByCode: boolean
   /**
    * A QR code that leads whoever scans it to the official account, and tells us by a push carrying `scene`.
    * @param scene 1–64 characters of `A–Z a–z 0–9 _ -`; at least 112 random bits, single use

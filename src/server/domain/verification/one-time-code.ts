@@ -5,6 +5,7 @@ import { randomDigits } from '../../../lib/random.ts'
 import { codeMessage } from '../../messages/messages.ts'
 import type { CodesTable } from '../../store/schema.ts'
 import type { Caller, Domain } from '../domain.ts'
+import { networkOf } from '../networks.ts'
 import type { Channel, Queries } from '../ports/store.ts'
 import { Refusal, throttledUntil } from '../refusal.ts'
 import { newId } from '../secret-keys.ts'
@@ -39,12 +40,27 @@ const hashOf = (domain: Pick<Domain, 'keys'>, subject: AnySubject, code: string)
     code,
   )
 
-const sendThrottles = ({ keys }: Pick<Domain, 'keys'>, subject: CodeSubject): Throttled[] => [
-  { kind: 'send', key: `account:${subject.accountKey}:${subject.channel}` },
-  ...(subject.destination
-    ? [{ kind: 'send' as const, key: `to:${keys.hashText('throttle', subject.destination)}` }]
-    : []),
-]
+/**
+ * Counts a message against its destination, which several accounts may have codes sent to. Where there is none,
+ * something that nobody has is counted, so that it costs the same.
+ * @returns false where there have been too many, at a login: a refusal would tell that this account's number is the one
+ * to which somebody had that many sent
+ * @throws {Refusal} `throttled` otherwise
+ */
+async function admitDestination(
+  { keys, clock }: Pick<Domain, 'keys' | 'clock'>,
+  queries: Queries,
+  { purpose, accountKey, channel, destination }: CodeSubject,
+): Promise<boolean> {
+  const parts = destination === null ? ['nowhere', channel, accountKey] : [destination]
+  try {
+    await admitAttempt(queries, [{ kind: 'send', key: `to:${keys.hashText('throttle', ...parts)}` }], clock.now())
+    return true
+  } catch (error) {
+    if (purpose !== 'login' || !(error instanceof Refusal) || error.code !== 'throttled') throw error
+    return false
+  }
+}
 
 /** Stores the keyed hash of a code, in the caller's transaction; an earlier code of the subject stops working. */
 export async function storeCode(
@@ -84,23 +100,25 @@ export async function isWaitingCode(
  * Whether somebody delivers to the subject's destination now. At a login nothing may depend on it but whether a message
  * or a decoy is queued, since it would tell that there is a number, and of which country.
  * @throws {Refusal} `method_not_available` where the whole channel is off, for everybody alike; after the person has
- * proven who they are, also where this destination is; `phone_country_unserved` where it is to be bound.
+ * proven who they are, also where this destination is. Where it is to be bound: `channel_off` in its place, and
+ * `phone_country_unserved`.
  */
 function isReachable({ outbox }: Pick<Domain, 'outbox'>, { channel, destination, purpose }: CodeSubject): boolean {
   const reach = destination === null ? 'off' : outbox.reach(channel, destination)
   if (purpose === 'bind' && reach === 'unserved') throw new Refusal('phone_country_unserved')
-  if (outbox.reach(channel, null) !== 'available') throw new Refusal('method_not_available')
+  const off = () => new Refusal(purpose === 'bind' ? 'channel_off' : 'method_not_available')
+  if (outbox.reach(channel, null) !== 'available') throw off()
   if (reach === 'available') return true
   if (purpose === 'login' || destination === null) return false
-  throw new Refusal('method_not_available')
+  throw off()
 }
 
 /**
  * Makes a code of six digits, stores its keyed hash and puts its message into the outbox, in the caller's transaction;
  * an earlier code of the subject stops working. Call `outbox.wake()` after the commit.
  * @param shown how the destination is named in the answer
- * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many; `method_not_available` and
- * `phone_country_unserved` where nobody delivers.
+ * @throws {Refusal} `throttled` within 60 seconds of the last one, or after too many; `method_not_available`,
+ * `channel_off` and `phone_country_unserved` where nobody delivers.
  */
 export async function sendCode(
   domain: Domain,
@@ -115,15 +133,20 @@ export async function sendCode(
   const previous = await queries.codes.latest(subject.id, subject.channel)
   const resendAt = (previous?.sent_at ?? Number.NEGATIVE_INFINITY) + policy.resendAfter
   if (resendAt > now) throw throttledUntil(resendAt, now)
-  await admitAttempt(queries, sendThrottles(domain, subject), now)
+  const counted: Throttled[] = [
+    { kind: 'send', key: `account:${subject.accountKey}:${subject.channel}` },
+    { kind: 'messages', key: networkOf(caller.source) },
+  ]
+  await admitAttempt(queries, counted, now)
+  const isAdmitted = await admitDestination(domain, queries, subject)
 
   const code = randomDigits(random, codeLength)
   const expiresAt = now + policy.codeLifetime
   await storeCode(domain, queries, subject, code, expiresAt)
-  const { destination } = subject
-  const message =
-    destination && reachable ? codeMessage({ ...subject, destination }, code, policy, caller.locale) : undefined
-  const messageId = await outbox.add(queries, message, {
+  // Written for nobody, too: it takes a while.
+  const message = codeMessage({ ...subject, destination: subject.destination ?? '' }, code, policy, caller.locale)
+  const isSent = subject.destination !== null && reachable && isAdmitted
+  const messageId = await outbox.add(queries, isSent ? message : undefined, {
     channel: subject.channel,
     purpose: subject.purpose,
     accountId: subject.accountId,

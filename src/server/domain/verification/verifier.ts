@@ -1,6 +1,7 @@
 import type { VerificationAnswer, VerificationBegun } from '../../../contract/logins.ts'
 import type { AccountsTable } from '../../store/schema.ts'
 import type { Caller, Domain } from '../domain.ts'
+import { networkOf } from '../networks.ts'
 import type { Queries } from '../ports/store.ts'
 import { forgiveAttempt, type Throttled } from '../throttle.ts'
 
@@ -42,7 +43,7 @@ export interface Verifier<A extends VerificationAnswer = VerificationAnswer> {
 /** What an answer counts against, if it is wrong. Logins and step-ups are counted apart. */
 export const attemptThrottles = (subject: Subject, method: string): Throttled[] => [
   { kind: 'guess', key: `${subject.purpose}:${subject.accountKey}:${method}` },
-  ...(subject.source === null ? [] : [{ kind: 'source' as const, key: subject.source }]),
+  ...(subject.source === null ? [] : [{ kind: 'source' as const, key: networkOf(subject.source) }]),
 ]
 
 /**

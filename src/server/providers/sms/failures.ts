@@ -37,8 +37,11 @@ export function meaningIn(meanings: Meanings, code: string): Meaning {
   return (entry === undefined ? undefined : meanings[entry]) ?? 'unsure'
 }
 
-/** What a call is for: a message with a code, one without, or a question to the provider. */
-export type Purpose = 'code' | 'notice' | 'check'
+/**
+ * What a call is for: a message with a code, one without, or a question to the provider. Outside of mainland China
+ * other templates and signatures are approved than inside, which one who may choose a number must not make look broken.
+ */
+export type Purpose = 'code' | 'code abroad' | 'notice' | 'check'
 
 const failures: Readonly<Partial<Record<Meaning, { readonly failure: DeliveryFailure; readonly advice: string }>>> = {
   configuration: { failure: 'misconfigured', advice: 'see to the account, its credentials and its balance' },
@@ -77,7 +80,7 @@ export function failureFor(
 }
 
 function failureOf(meaning: Meaning, failure: DeliveryFailure, purpose: Purpose): DeliveryFailure {
-  if (purpose === 'notice' && meaning === 'template') return 'refused'
+  if ((purpose === 'notice' || purpose === 'code abroad') && meaning === 'template') return 'refused'
   if (purpose === 'check' && meaning === 'unsure') return 'unreachable'
   return failure
 }

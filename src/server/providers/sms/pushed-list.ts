@@ -2,23 +2,21 @@ import { hash } from 'node:crypto'
 import { equalBytes } from '../../../lib/bytes.ts'
 import { ReceiptRefused } from '../../domain/ports/receipt-refused.ts'
 import type { ReceiptRequest } from '../../domain/ports/receipts.ts'
+import { type JsonObject, jsonOf, objectOf } from './answers.ts'
 
-/** Bytes of a push; one receipt has about 300, and they come in lists. */
-const maximumLength = 256 * 1024
-/** Receipts of one push. */
+/** Receipts of one push; how long it may be is the route's to say. */
 const maximumCount = 1000
 
 /**
  * The entries of a JSON array that a provider pushed to an address with a secret in it, since it signs nothing.
  * @throws {ReceiptRefused} before anything of the body is looked at, when the secret is another one
  */
-export function pushedList(request: ReceiptRequest, secret: string): Readonly<Record<string, unknown>>[] {
+export function pushedList(request: ReceiptRequest, secret: string): JsonObject[] {
   if (!isSame(request.params.secret ?? '', secret)) throw new ReceiptRefused('secret')
-  if (Buffer.byteLength(request.body) > maximumLength) throw new ReceiptRefused('size')
-  const list = parse(request.body)
+  const list = jsonOf(request.body)
   if (!Array.isArray(list)) throw new ReceiptRefused('format')
   if (list.length > maximumCount) throw new ReceiptRefused('size')
-  return list.filter(isRecord)
+  return list.map(objectOf).filter(entry => entry !== undefined)
 }
 
 /**
@@ -34,20 +32,5 @@ export function readEntries<Entry, Result>(
   return read
 }
 
-/** Whether `value` has the shape of the ids that providers give messages. */
-export const isProviderMessageId = (value: unknown): value is string =>
-  typeof value === 'string' && /^[\w^:.-]{1,128}$/.test(value)
-
 /** In a time that does not depend on what is compared. */
 const isSame = (a: string, b: string): boolean => equalBytes(hash('sha256', a, 'buffer'), hash('sha256', b, 'buffer'))
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
-}

@@ -16,7 +16,7 @@ import { openSession } from './smtp-session.ts'
  * @throws {ConfigError} for what would send mail or credentials in plain text to another machine, and for a `from`
  *   that is no mailbox
  */
-export function openSmtp(config: EmailConfig, { clock }: { clock: Clock }): MessageProvider {
+export function openSmtp(config: EmailConfig, { clock }: { readonly clock: Clock }): MessageProvider {
   const { smtp } = config
   const origin = readOrigin(config)
   if (smtp.auth) checkTokenUrl(smtp.auth)

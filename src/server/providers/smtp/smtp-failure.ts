@@ -38,11 +38,16 @@ function refusalOf(response: unknown): Reply | undefined {
   return code === undefined ? undefined : { code: Number(code), enhanced }
 }
 
-/** RFC 5321 section 4.2, RFC 3463, RFC 4954 section 6. */
+/**
+ * RFC 5321 section 4.2, RFC 3463, RFC 4954 section 6. What is answered to a destination, or to a mail, says nothing of
+ * the server: somebody chose that address, or words that stand in a notice, and must not turn mail off for others.
+ */
 function judge({ code, enhanced }: Reply, command = ''): DeliveryFailure {
   const isLogin = command.startsWith('AUTH')
   const isSetUp = isLogin || command === 'STARTTLS'
   if (code < 500) {
+    // A destination that is not to be had now, as greylists say (RFC 6647). With 421 the server itself takes its leave.
+    if (command === 'RCPT TO' && code !== 421) return 'throttled'
     // While it is set up, 4.7.x is a server that can't look up passwords, or has no TLS, just now (454 4.7.0).
     return !isSetUp && /^4\.7\.|^4\.4\.5$/.test(enhanced) ? 'throttled' : 'unreachable'
   }
@@ -50,11 +55,8 @@ function judge({ code, enhanced }: Reply, command = ''): DeliveryFailure {
   // Of the session's state, not of the message: another connection may take it.
   if (code === 503) return 'unreachable'
   // RFC 6531 section 3.5: a server further on knows no SMTPUTF8.
-  if (enhanced === '5.6.7') return 'refused'
-  if (enhanced.startsWith('5.7.')) return 'misconfigured'
-  if (command === 'RCPT TO') return 'refused'
-  // The mail itself was refused: for its destination, or for what this server thinks of us.
-  return command === 'DATA' && (enhanced === '' || /^5\.[0124]\./.test(enhanced)) ? 'refused' : 'misconfigured'
+  if (enhanced === '5.6.7' || command === 'RCPT TO') return 'refused'
+  return command === 'DATA' && (enhanced === '' || /^5\.[01247]\./.test(enhanced)) ? 'refused' : 'misconfigured'
 }
 
 /** RFC 6749 sections 4.1.2.1 and 5.2, OpenID Connect's `consent_required` and its like. */

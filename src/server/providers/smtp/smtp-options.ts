@@ -73,7 +73,7 @@ export function checkTokenUrl(auth: SmtpAuth): void {
   if (auth.method !== 'xoauth2') return
   const url = URL.canParse(auth.tokenUrl) ? new URL(auth.tokenUrl) : undefined
   if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))) return
-  throw new ConfigError('email.smtp.auth.token_url: give an https address, such as https://oauth2.googleapis.com/token')
+  throw new ConfigError('email.smtp.token_url: give an https address, such as https://oauth2.googleapis.com/token')
 }
 
 /** @throws {ConfigError} unless both are one mailbox each */

@@ -19,8 +19,6 @@ export interface WeChatOptions {
   readonly encodingAesKey: string
   /** The EncodingAESKey before the last change; pushes sealed with it are still opened. */
   readonly previousEncodingAesKey?: string
-  /** Left out: whoever scans is bound at once. */
-  readonly confirmByCode?: boolean
   /** Whether the account is tied to an Open Platform account, so that people have a unionid; left out: it is not. */
   readonly openPlatform?: boolean
   readonly accessTokens: WeChatAccessTokenStore
@@ -66,7 +64,6 @@ export function openWeChat(options: WeChatOptions): WeChat {
   }
   const accessToken = new AccessToken(endpoint, options, options.accessTokens)
   return {
-    confirmByCode: options.confirmByCode ?? false,
     createQr: (scene, expiresInSeconds) => createQr(endpoint, accessToken, scene, expiresInSeconds),
     readUnionid: async openid =>
       options.openPlatform ? within(longestLookUp, readUnionid(endpoint, accessToken, openid)) : undefined,

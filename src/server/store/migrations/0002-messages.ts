@@ -21,6 +21,9 @@ const statements = [
   `create index outbox_due_notices on outbox (channel, next_attempt_at)
     where sent_at is null and failed_at is null and purpose = 'notice'`,
   'create index outbox_created on outbox (created_at, id)',
+  // Small, since messages leave it: what is waited for is counted and listed without a look at all that was ever sent.
+  'create index outbox_queued on outbox (created_at, id) where sent_at is null and failed_at is null',
+  `create index outbox_delivered on outbox (created_at, id) where receipt = 'delivered'`,
   `create index outbox_failed on outbox (created_at, id) where failed_at is not null or receipt = 'undelivered'`,
   'create index outbox_provider_message on outbox (provider, provider_message_id) where provider_message_id is not null',
   `create table provider_health (provider text primary key, failures bigint not null, failure text,

@@ -46,6 +46,18 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
     return numUpdatedRows === 1n
   },
 
+  async claimAuthorised(id, { openid, unionid }, now) {
+    const { numUpdatedRows } = await db
+      .updateTable('bindings')
+      .set({ scanned_at: now, scanned_openid: openid, scanned_unionid: unionid })
+      .where('id', '=', id)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', now)
+      .where(({ or, eb }) => or([eb('scanned_openid', '=', openid), eb('scanned_openid', 'is', null)]))
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
   async end(id, outcome, now) {
     const { numUpdatedRows } = await db
       .updateTable('bindings')
@@ -70,7 +82,12 @@ export const bindingQueries = (db: Handle): BindingQueries => ({
   },
 
   async clearScanned(id) {
-    await db.updateTable('bindings').set({ scanned_at: null }).where('id', '=', id).execute()
+    await db
+      .updateTable('bindings')
+      .set({ scanned_at: null })
+      .where('id', '=', id)
+      .where('scanned_openid', 'is', null)
+      .execute()
   },
 
   async endByChallenge(challengeId, now) {

@@ -125,6 +125,22 @@ export const settingQueries = (db: Handle): SettingQueries => ({
         ),
       )
       .executeTakeFirstOrThrow()
-    return Number(removed + pushes.numDeletedRows + authorisations.numDeletedRows)
+    // Guesses are not forgotten by time; all else is within hours (domain/throttle.ts).
+    const throttles = await db
+      .deleteFrom('throttles')
+      .where(({ eb, selectFrom }) =>
+        eb(
+          'key',
+          'in',
+          selectFrom('throttles')
+            .select('key')
+            .where('key', 'not like', 'guess:%')
+            .where('last_failure_at', '<', before)
+            .where('blocked_until', '<', before)
+            .limit(limit),
+        ),
+      )
+      .executeTakeFirstOrThrow()
+    return Number(removed + pushes.numDeletedRows + authorisations.numDeletedRows + throttles.numDeletedRows)
   },
 })

@@ -97,7 +97,7 @@ const claimed = async (
   return rows.sort((a, b) => a.created_at - b.created_at)
 }
 
-/** The rows in a state. What failed is found by an index with the same condition. */
+/** The rows in a state. All but what was sent are found by indexes with the same conditions. */
 const isIn = ({ eb, and, or }: ExpressionBuilder<Tables, 'outbox'>, state: MessageState) => {
   const undelivered = eb('receipt', '=', sql.lit('undelivered'))
   switch (state) {
@@ -106,7 +106,7 @@ const isIn = ({ eb, and, or }: ExpressionBuilder<Tables, 'outbox'>, state: Messa
     case 'sent':
       return and([eb('sent_at', 'is not', null), eb('receipt', 'is', null)])
     case 'delivered':
-      return and([eb('sent_at', 'is not', null), eb('receipt', '=', 'delivered')])
+      return and([eb('sent_at', 'is not', null), eb('receipt', '=', sql.lit('delivered'))])
     case 'failed':
       return or([eb('failed_at', 'is not', null), undelivered])
   }
@@ -121,12 +121,15 @@ function list(db: Handle, { state, limit, before }: OutboxListing) {
     .where('decoy', '=', 0)
   if (state) query = query.where(builder => isIn(builder as unknown as ExpressionBuilder<Tables, 'outbox'>, state))
   if (before) {
-    query = query.where(({ eb, and, or }) =>
-      or([
-        eb('outbox.created_at', '<', before.at),
-        and([eb('outbox.created_at', '=', before.at), eb('outbox.id', '<', before.id)]),
-      ]),
-    )
+    // The first condition is in the second, and is by itself what an index is searched by.
+    query = query
+      .where('outbox.created_at', '<=', before.at)
+      .where(({ eb, and, or }) =>
+        or([
+          eb('outbox.created_at', '<', before.at),
+          and([eb('outbox.created_at', '=', before.at), eb('outbox.id', '<', before.id)]),
+        ]),
+      )
   }
   return query.orderBy('outbox.created_at', 'desc').orderBy('outbox.id', 'desc').limit(limit).execute()
 }

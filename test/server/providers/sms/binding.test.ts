@@ -17,7 +17,7 @@ beforeEach(async () => {
   simulator = await startTwilioSimulator({ clock, random: systemRandom })
   const { accountSid, authToken } = simulator.account
   const common = { accountSid, authToken, from: '+15005550006', statusCallback: undefined, timeout: 2000 }
-  const twilio = openTwilio({ ...common, baseUrl: simulator.baseUrl }, { clock, random: systemRandom })
+  const twilio = openTwilio({ ...common, baseUrl: simulator.baseUrl }, { clock })
   const routes = [
     { countries: ['+86'], providers: ['aliyun'] },
     { countries: ['+1', '+44'], providers: ['tencent', 'twilio'] },

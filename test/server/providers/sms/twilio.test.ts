@@ -39,7 +39,7 @@ const twilio = (config: Partial<TwilioConfig> = {}) =>
       timeout: 5000,
       ...config,
     },
-    { clock, random: systemRandom },
+    { clock },
   )
 
 const never = new AbortController().signal

@@ -39,7 +39,7 @@ describe('what it is not made with', () => {
       refreshToken: 'r',
       tokenUrl,
     } as const
-    expect(() => open({ auth })).toThrow('email.smtp.auth.token_url')
+    expect(() => open({ auth })).toThrow('email.smtp.token_url')
   })
 })
 

@@ -39,14 +39,16 @@ describe('what each reply means', () => {
     ['rcpt', '550 no', 'refused', '550 to RCPT TO'],
     ['rcpt', '552 5.2.2 mailbox of alice full', 'refused', '552 5.2.2 to RCPT TO'],
     ['rcpt', '553 no', 'refused', '553 to RCPT TO'],
-    ['rcpt', '550 5.7.1 relaying to wonderland denied', 'misconfigured', '550 5.7.1 to RCPT TO'],
+    // What a domain's policy, or a milter, says of one destination or mail, turns mail off for nobody else.
+    ['rcpt', '550 5.7.1 relaying to wonderland denied', 'refused', '550 5.7.1 to RCPT TO'],
     ['rcpt', '535 5.7.8 no', 'misconfigured', '535 5.7.8 to RCPT TO'],
     ['rcpt', '450 4.7.1 greylisted', 'throttled', '450 4.7.1 to RCPT TO'],
-    ['rcpt', '450 4.2.0 greylisted', 'unreachable', '450 4.2.0 to RCPT TO'],
-    ['rcpt', '452 4.2.2 full', 'unreachable', '452 4.2.2 to RCPT TO'],
-    ['rcpt', '451 later', 'unreachable', '451 to RCPT TO'],
+    ['rcpt', '450 4.2.0 greylisted', 'throttled', '450 4.2.0 to RCPT TO'],
+    ['rcpt', '452 4.2.2 full', 'throttled', '452 4.2.2 to RCPT TO'],
+    ['rcpt', '451 later', 'throttled', '451 to RCPT TO'],
+    ['rcpt', '450 4.1.2 no such domain now', 'throttled', '450 4.1.2 to RCPT TO'],
     ['rcpt', '451 4.4.5 congested', 'throttled', '451 4.4.5 to RCPT TO'],
-    ['dot', `554 5.7.1 spam: ${code}`, 'misconfigured', '554 5.7.1 to DATA'],
+    ['dot', `554 5.7.1 spam: ${code}`, 'refused', '554 5.7.1 to DATA'],
     ['dot', '554 no', 'refused', '554 to DATA'],
     ['dot', '552 5.2.2 full', 'refused', '552 5.2.2 to DATA'],
     ['dot', '552 5.3.4 too big', 'misconfigured', '552 5.3.4 to DATA'],
@@ -59,6 +61,13 @@ describe('what each reply means', () => {
       const { provider } = await sinkWith({ [step]: () => reply }, {}, { server: { hidePIPELINING } })
       const outcome = await outcomeOf(provider.send(codeMail(), neverAborted))
       expect(outcome).toEqual({ failure, message: `smtp: answered ${words}` })
+    }
+  })
+
+  test('of a server that takes its leave at a destination, that it is the server', async () => {
+    for (const hidePIPELINING of [false, true]) {
+      const { provider } = await sinkWith({ rcpt: () => '421 4.3.2 going down' }, {}, { server: { hidePIPELINING } })
+      expect((await outcomeOf(provider.send(codeMail(), neverAborted))).failure).toBe('unreachable')
     }
   })
 

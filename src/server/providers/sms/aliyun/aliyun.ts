@@ -8,7 +8,7 @@ import type { MessageProvider } from '../../../domain/ports/messages.ts'
 import { codeWordOf, type JsonObject, jsonObjectOf, messageIdOf } from '../answers.ts'
 import { failureFor, type Purpose } from '../failures.ts'
 import { openHttp } from '../http.ts'
-import { fillTemplate, templatesOf } from '../templates.ts'
+import { aboutNotices, fillTemplate, templatesOf } from '../templates.ts'
 import { aliyunMeaning } from './errors.ts'
 import { aliyunAuthorization, canonicalQuery } from './signature.ts'
 
@@ -67,6 +67,13 @@ export function openAliyun(
     throw failureFor(provider, aliyunMeaning(code, body.Message), purpose, said, clock.now())
   }
 
+  async function checkTemplate(template: string, signal: AbortSignal): Promise<void> {
+    const { TemplateStatus } = await call('GetSmsTemplate', { TemplateCode: template }, 'check', signal)
+    if (String(TemplateStatus) !== approved) {
+      throw new DeliveryError('misconfigured', provider, `the template ${template} is not approved`)
+    }
+  }
+
   return {
     name: provider,
     async send(message, signal) {
@@ -79,14 +86,15 @@ export function openAliyun(
         OutId: message.id,
       }
       const { BizId } = await call('SendSms', query, purpose, signal)
-      return { provider, providerMessageId: messageIdOf(BizId) }
+      return { provider, providerMessageId: messageIdOf(BizId) ?? null }
     },
     async check(signal) {
-      for (const template of templatesOf(config)) {
-        const { TemplateStatus } = await call('GetSmsTemplate', { TemplateCode: template }, 'check', signal)
-        if (String(TemplateStatus) !== approved) {
-          throw new DeliveryError('misconfigured', provider, `the template ${template} is not approved`)
-        }
+      const { codes, notices } = templatesOf(config)
+      for (const template of codes) await checkTemplate(template, signal)
+      for (const template of notices) {
+        await checkTemplate(template, signal).catch(error => {
+          throw aboutNotices(error)
+        })
       }
     },
     close: http.close,

@@ -18,6 +18,8 @@ const meanings: Meanings = {
   'isv.MOBILE_COUNT_OVER_LIMIT': 'number',
   'isv.DOMESTIC_NUMBER_NOT_SUPPORTED': 'number',
   'isv.CUSTOMER_REFUSED': 'number',
+  // It does not say which: of all that is sent the number alone is somebody's choice.
+  'isv.INVALID_PARAMETERS': 'number',
 
   'isv.BLACK_KEY_CONTROL_LIMIT': 'content',
   'isv.SMS_CONTENT_ILLEGAL': 'content',
@@ -35,7 +37,6 @@ const meanings: Meanings = {
   'isv.TEMPLATE_PARAMS_ILLEGAL': 'template',
   'isv.PARAM_LENGTH_LIMIT': 'template',
   'isv.INVALID_JSON_PARAM': 'template',
-  'isv.INVALID_PARAMETERS': 'template',
 
   'isv.AMOUNT_NOT_ENOUGH': 'configuration',
   'isv.OUT_OF_SERVICE': 'configuration',

@@ -1,5 +1,6 @@
 import type { Receipt, ReceiptReader } from '../../../domain/ports/receipts.ts'
-import { isProviderMessageId, pushedList, readEntries } from '../pushed-list.ts'
+import { messageIdOf } from '../answers.ts'
+import { pushedList, readEntries } from '../pushed-list.ts'
 
 const meanings = new Map<unknown, Receipt['receipt']>([
   ['SUCCESS', 'delivered'],
@@ -17,6 +18,7 @@ export const tencentReceipts = (secret: string): ReceiptReader => ({
   read: request =>
     readEntries(pushedList(request, secret), ({ sid, report_status: status }): Receipt | undefined => {
       const receipt = meanings.get(status)
-      return isProviderMessageId(sid) && receipt ? { provider: 'tencent', providerMessageId: sid, receipt } : undefined
+      const id = messageIdOf(sid)
+      return id !== undefined && receipt ? { provider: 'tencent', providerMessageId: id, receipt } : undefined
     }),
 })

@@ -1,12 +1,11 @@
 import type { Clock } from '../../../../lib/clock.ts'
-import type { Random } from '../../../../lib/random.ts'
 import type { TencentConfig } from '../../../config/config.ts'
 import { DeliveryError } from '../../../domain/ports/delivery-error.ts'
 import type { MessageProvider } from '../../../domain/ports/messages.ts'
 import { codeWordOf, type JsonObject, jsonObjectOf, messageIdOf, objectOf } from '../answers.ts'
 import { failureFor, type Purpose } from '../failures.ts'
 import { openHttp } from '../http.ts'
-import { fillTemplate, templatesOf } from '../templates.ts'
+import { aboutNotices, fillTemplate, templatesOf } from '../templates.ts'
 import { tencentMeaning } from './errors.ts'
 import { tencentAuthorization } from './signature.ts'
 
@@ -26,10 +25,7 @@ const noneFound = 'FailedOperation.MissingTemplateList'
  * idempotent, so that nothing is repeated here. `check` asks by DescribeSmsTemplateList for all templates at once, which
  * proves the credentials, too.
  */
-export function openTencent(
-  config: TencentConfig,
-  { clock }: { readonly clock: Clock; readonly random: Random },
-): MessageProvider {
+export function openTencent(config: TencentConfig, { clock }: { readonly clock: Clock }): MessageProvider {
   const http = openHttp({ provider, timeout: config.timeout })
   const url = new URL(config.baseUrl)
 
@@ -89,6 +85,22 @@ export function openTencent(
     return new Map(list.map(entry => [objectOf(entry)?.TemplateId, objectOf(entry)?.StatusCode] as const))
   }
 
+  /** @throws {DeliveryError} `misconfigured` for one that is not there or not approved */
+  async function checkTemplates(ids: readonly number[], signal: AbortSignal): Promise<void> {
+    let left = ids
+    for (const international of [0, 1] as const) {
+      if (left.length === 0) return
+      const states = await statesOf(left, international, signal)
+      if (states === undefined) return
+      const unapproved = left.find(id => states.has(id) && states.get(id) !== 0)
+      if (unapproved !== undefined) {
+        throw new DeliveryError('misconfigured', provider, `the template ${unapproved} is not approved`)
+      }
+      left = left.filter(id => !states.has(id))
+    }
+    if (left.length > 0) throw new DeliveryError('misconfigured', provider, `there is no template ${left[0]}`)
+  }
+
   return {
     name: provider,
     async send(message, signal) {
@@ -107,21 +119,16 @@ export function openTencent(
       const code = codeWordOf(sent?.Code)
       if (code === undefined || others.length > 0) throw unknown('SendSms', status, purpose)
       if (code !== 'Ok') throw failure('SendSms', code, purpose)
-      return { provider, providerMessageId: messageIdOf(sent?.SerialNo) }
+      return { provider, providerMessageId: messageIdOf(sent?.SerialNo) ?? null }
     },
     async check(signal) {
-      let left = templatesOf(config).map(idOf)
-      for (const international of [0, 1] as const) {
-        const states = await statesOf(left, international, signal)
-        if (states === undefined) return
-        const unapproved = left.find(id => states.has(id) && states.get(id) !== 0)
-        if (unapproved !== undefined) {
-          throw new DeliveryError('misconfigured', provider, `the template ${unapproved} is not approved`)
-        }
-        left = left.filter(id => !states.has(id))
-        if (left.length === 0) return
+      const { codes, notices } = templatesOf(config)
+      await checkTemplates(codes.map(idOf), signal)
+      try {
+        await checkTemplates(notices.map(idOf), signal)
+      } catch (error) {
+        throw aboutNotices(error)
       }
-      throw new DeliveryError('misconfigured', provider, `there is no template ${left[0]}`)
     },
     close: http.close,
   }

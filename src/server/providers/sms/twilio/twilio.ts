@@ -1,8 +1,8 @@
 import { type Clock, timeOf } from '../../../../lib/clock.ts'
-import type { Random } from '../../../../lib/random.ts'
 import type { TwilioConfig } from '../../../config/config.ts'
 import { DeliveryError } from '../../../domain/ports/delivery-error.ts'
 import type { MessageProvider } from '../../../domain/ports/messages.ts'
+import { type JsonObject, jsonObjectOf } from '../answers.ts'
 import { type HttpAnswer, type HttpCall, openHttp } from '../http.ts'
 import { failureOf } from './error-codes.ts'
 
@@ -15,10 +15,7 @@ const failed = (failure: DeliveryError['failure'], message: string, retryAfter?:
   new DeliveryError(failure, 'twilio', message, retryAfter)
 
 /** Text messages by Twilio's "Messages" resource: the text goes out as it is, in one call that is never repeated. */
-export function openTwilio(
-  config: TwilioConfig,
-  { clock }: { readonly clock: Clock; readonly random: Random },
-): MessageProvider {
+export function openTwilio(config: TwilioConfig, { clock }: { readonly clock: Clock }): MessageProvider {
   const { accountSid, authToken, from, statusCallback, baseUrl, timeout } = config
   const http = openHttp({ provider: 'twilio', timeout })
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`
@@ -40,9 +37,9 @@ export function openTwilio(
   }
 
   /** The JSON object of a success. @throws {DeliveryError} when the answer is anything else */
-  function accepted(answer: HttpAnswer): Readonly<Record<string, unknown>> {
-    const { status, text, headers } = answer
-    const body = jsonObject(text)
+  function accepted(answer: HttpAnswer): JsonObject {
+    const { status, headers } = answer
+    const body = jsonObjectOf(answer)
     if ((status === 200 || status === 201) && body) return body
     const code = typeof body?.code === 'number' && Number.isSafeInteger(body.code) ? body.code : undefined
     const failure = failureOf(status, code)
@@ -79,17 +76,6 @@ export function openTwilio(
     },
 
     close: http.close,
-  }
-}
-
-function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
   }
 }
 

@@ -59,8 +59,8 @@ function provider(config: Partial<AliyunConfig> = {}): MessageProvider {
       ...credentials,
       signName,
       codeTemplates: { 'zh-CN': 'SMS_100', en: 'SMS_101' },
-      noticeTemplates: { 'zh-CN': 'SMS_200', en: undefined },
-      noticeLink: true,
+      noticeTemplates: { 'zh-CN': 'SMS_201', en: undefined },
+      noticeTemplatesWithLink: { 'zh-CN': 'SMS_200', en: undefined },
       baseUrl: simulator.baseUrl,
       timeout: 5_000,
       ...config,
@@ -133,7 +133,7 @@ describe('a message with a code', () => {
         signName,
         codeTemplates: { 'zh-CN': 'SMS_100', en: undefined },
         noticeTemplates: undefined,
-        noticeLink: false,
+        noticeTemplatesWithLink: undefined,
         baseUrl: simulator.baseUrl,
         timeout: 5_000,
       },
@@ -159,15 +159,15 @@ describe('a notice', () => {
     ])
   })
 
-  it('has no link where its template has none', async () => {
-    const noticeTemplates = { 'zh-CN': 'SMS_201', en: undefined }
-    await provider({ noticeTemplates, noticeLink: false }).send(noticeMessage({ locale: 'en' }), noSignal())
+  it('has no link where no template takes one', async () => {
+    await provider({ noticeTemplatesWithLink: undefined }).send(noticeMessage({ locale: 'en' }), noSignal())
     expect(inbox[0]?.parameters).toEqual({ what: '手机号', account: '138****8000', time: '2026-11-22 13:05' })
   })
 
   it.each([null, `https://account.example.org/undo/${'x'.repeat(36)}`])('is told without the link %s', async link => {
     await provider().send(noticeMessage({ link }), noSignal())
-    expect(inbox[0]?.parameters.link).toBe('0')
+    expect(inbox[0]).toMatchObject({ template: 'SMS_201' })
+    expect(inbox[0]?.parameters).not.toHaveProperty('link')
   })
 
   it('brings a link of 35 characters whole', async () => {
@@ -179,7 +179,7 @@ describe('a notice', () => {
   it.each([undefined, { 'zh-CN': undefined, en: undefined }])(
     'is refused, and nothing is asked, without a template for notices',
     async noticeTemplates => {
-      const error = await failure(noticeMessage(), { noticeTemplates })
+      const error = await failure(noticeMessage(), { noticeTemplates, noticeTemplatesWithLink: noticeTemplates })
       expect(error).toMatchObject({ failure: 'refused', message: expect.stringContaining('no template for notices') })
       expect(simulator.calls).toEqual([])
     },
@@ -187,11 +187,11 @@ describe('a notice', () => {
 
   it('turns off nothing when its template is wrong', async () => {
     for (const id of ['SMS_301', 'SMS_999', 'SMS_100']) {
-      const noticeTemplates = { 'zh-CN': id, en: undefined }
+      const noticeTemplatesWithLink = { 'zh-CN': id, en: undefined }
       if (id === 'SMS_100') {
         simulator.failNext({ code: 'isv.TEMPLATE_PARAMS_ILLEGAL' })
       }
-      expect(await failure(noticeMessage(), { noticeTemplates })).toMatchObject({ failure: 'refused' })
+      expect(await failure(noticeMessage(), { noticeTemplatesWithLink })).toMatchObject({ failure: 'refused' })
     }
   })
 
@@ -305,6 +305,7 @@ describe('error codes', () => {
     ['isv.SMS_CONTENT_ILLEGAL', 'refused', undefined],
     ['isv.PARAM_NOT_SUPPORT_URL', 'refused', undefined],
     ['isv.SOMETHING_NEW', 'refused', undefined],
+    ['isv.INVALID_PARAMETERS', 'refused', undefined],
     ['isv.SMS_TEMPLATE_ILLEGAL', 'misconfigured', undefined],
     ['isv.SMS_SIGNATURE_ILLEGAL', 'misconfigured', undefined],
     ['isv.SMS_SIGNATURE_SCENE_ILLEGAL', 'misconfigured', undefined],
@@ -368,18 +369,28 @@ describe('error codes', () => {
   )
 })
 
+it.each(['isv.SMS_TEMPLATE_ILLEGAL', 'isv.SMS_SIGNATURE_ILLEGAL'])(
+  'of templates that are the mainland’s alone turn off nothing for a number abroad: %s',
+  async code => {
+    simulator.failNext({ code })
+    expect(await failure(codeMessage({ to: '+85251234567' }))).toMatchObject({ failure: 'refused' })
+    simulator.failNext({ code })
+    expect(await failure(codeMessage())).toMatchObject({ failure: 'misconfigured' })
+  },
+)
+
 describe('check', () => {
   const check = (config: Partial<AliyunConfig> = {}) => provider(config).check(noSignal())
 
   it('asks for every template, and sends nothing', async () => {
     await check()
-    expect(simulator.calls).toEqual(['GetSmsTemplate', 'GetSmsTemplate', 'GetSmsTemplate'])
+    expect(simulator.calls).toEqual(Array(4).fill('GetSmsTemplate'))
     expect(inbox).toEqual([])
   })
 
   it.each(['SMS_300', 'SMS_301'])('says that %s is not approved', async id => {
     const error = await deliveryErrorOf(check({ noticeTemplates: { 'zh-CN': id, en: undefined } }))
-    expect(error).toMatchObject({ failure: 'misconfigured', message: `aliyun: the template ${id} is not approved` })
+    expect(error).toMatchObject({ failure: 'refused', message: `aliyun: the template ${id} is not approved` })
   })
 
   it('is told of a template that is not there, and of wrong credentials', async () => {

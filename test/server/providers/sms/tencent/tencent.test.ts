@@ -64,13 +64,13 @@ function provider(config: Partial<TencentConfig> = {}, ownClock: ManualClock = c
       ...application,
       region: 'ap-guangzhou',
       codeTemplates: { 'zh-CN': '100', en: '101' },
-      noticeTemplates: { 'zh-CN': '200', en: undefined },
-      noticeLink: true,
+      noticeTemplates: { 'zh-CN': '201', en: undefined },
+      noticeTemplatesWithLink: { 'zh-CN': '200', en: undefined },
       baseUrl: simulator.baseUrl,
       timeout: 5_000,
       ...config,
     },
-    { clock: ownClock, random: systemRandom },
+    { clock: ownClock },
   )
   opened.push(tencent)
   return tencent
@@ -146,21 +146,21 @@ describe('a notice', () => {
     ])
   })
 
-  it('has no link where its template has none', async () => {
-    const noticeTemplates = { 'zh-CN': '201', en: undefined }
-    await provider({ noticeTemplates, noticeLink: false }).send(noticeMessage({ locale: 'en' }), noSignal())
+  it('has no link where no template takes one', async () => {
+    await provider({ noticeTemplatesWithLink: undefined }).send(noticeMessage({ locale: 'en' }), noSignal())
     expect(inbox[0]?.parameters).toEqual({ what: '手机号', account: '138****8000', time: '2026-11-22 13:05' })
   })
 
   it('is refused, and nothing is asked, without a template for notices', async () => {
-    const error = await failure(noticeMessage(), { noticeTemplates: undefined })
+    const none = { noticeTemplates: undefined, noticeTemplatesWithLink: undefined }
+    const error = await failure(noticeMessage(), none)
     expect(error).toMatchObject({ failure: 'refused', message: expect.stringContaining('no template for notices') })
     expect(simulator.calls).toEqual([])
   })
 
   it.each(['301', '999', '201'])('turns off nothing when its template %s is wrong', async id => {
-    const noticeTemplates = { 'zh-CN': id, en: undefined }
-    expect(await failure(noticeMessage(), { noticeTemplates })).toMatchObject({ failure: 'refused' })
+    const noticeTemplatesWithLink = { 'zh-CN': id, en: undefined }
+    expect(await failure(noticeMessage(), { noticeTemplatesWithLink })).toMatchObject({ failure: 'refused' })
   })
 
   it('is taken whatever it is about', async () => {
@@ -311,24 +311,33 @@ describe('error codes', () => {
   })
 })
 
+it('of signatures that are the mainland’s alone turn off nothing for a number abroad', async () => {
+  const code = 'FailedOperation.SignatureIncorrectOrUnapproved'
+  simulator.refuseNext(code)
+  expect(await failure(codeMessage({ to: '+85251234567' }))).toMatchObject({ failure: 'refused' })
+  simulator.refuseNext(code)
+  expect(await failure(codeMessage())).toMatchObject({ failure: 'misconfigured' })
+})
+
 describe('check', () => {
   const check = (config: Partial<TencentConfig> = {}) => provider(config).check(noSignal())
 
   it('asks for all templates, at home and abroad, and sends nothing', async () => {
     await check({ codeTemplates: { 'zh-CN': '100', en: undefined } })
-    expect(simulator.calls).toEqual(['DescribeSmsTemplateList'])
+    expect(simulator.calls).toEqual(['DescribeSmsTemplateList', 'DescribeSmsTemplateList'])
     await check()
-    expect(simulator.calls).toHaveLength(3)
+    expect(simulator.calls).toHaveLength(5)
     expect(inbox).toEqual([])
   })
 
   it('finds templates that are all for abroad', async () => {
-    await check({ codeTemplates: { 'zh-CN': undefined, en: '101' }, noticeTemplates: undefined })
+    const noNotices = { noticeTemplates: undefined, noticeTemplatesWithLink: undefined }
+    await check({ codeTemplates: { 'zh-CN': undefined, en: '101' }, ...noNotices })
   })
 
   it.each(['300', '301'])('says that %s is not approved', async id => {
     const error = await deliveryErrorOf(check({ noticeTemplates: { 'zh-CN': id, en: undefined } }))
-    expect(error).toMatchObject({ failure: 'misconfigured', message: `tencent: the template ${id} is not approved` })
+    expect(error).toMatchObject({ failure: 'refused', message: `tencent: the template ${id} is not approved` })
   })
 
   it('says which template is not named by its number', async () => {
@@ -339,7 +348,7 @@ describe('check', () => {
 
   it('says which template is not there', async () => {
     const error = await deliveryErrorOf(check({ noticeTemplates: { 'zh-CN': '999', en: undefined } }))
-    expect(error).toMatchObject({ failure: 'misconfigured', message: 'tencent: there is no template 999' })
+    expect(error).toMatchObject({ failure: 'refused', message: 'tencent: there is no template 999' })
   })
 
   it('is told of wrong credentials', async () => {
@@ -350,7 +359,7 @@ describe('check', () => {
     const person = await simulate(false)
     opened.push(person)
     await check({ baseUrl: person.baseUrl })
-    expect(person.calls).toEqual(['DescribeSmsTemplateList'])
+    expect(person.calls).toEqual(['DescribeSmsTemplateList', 'DescribeSmsTemplateList'])
   })
 
   it.each(['hang', 'cut', 'garbage', 'huge', 'status500', { code: 'InternalError' }] as const)(

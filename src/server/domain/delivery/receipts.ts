@@ -1,5 +1,5 @@
-import type { Domain } from './domain.ts'
-import type { Receipt } from './ports/receipts.ts'
+import type { Domain } from '../domain.ts'
+import type { Receipt } from '../ports/receipts.ts'
 
 /** What providers tell of messages that they had taken over. */
 export interface Receipts {

@@ -4,13 +4,13 @@ import {
   type MessageState,
   messageFailures,
   type readMessage as ReadMessage,
-} from '../../contract/messages.ts'
-import type { AnswerOf, QueryOf } from '../../contract/operation.ts'
-import { isoTime } from '../../lib/clock.ts'
-import type { OutboxTable } from '../store/schema.ts'
-import type { Domain } from './domain.ts'
-import type { Channel } from './ports/store.ts'
-import { Refusal } from './refusal.ts'
+} from '../../../contract/messages.ts'
+import type { AnswerOf, QueryOf } from '../../../contract/operation.ts'
+import { isoTime } from '../../../lib/clock.ts'
+import type { OutboxTable } from '../../store/schema.ts'
+import type { Domain } from '../domain.ts'
+import type { Channel } from '../ports/store.ts'
+import { Refusal } from '../refusal.ts'
 
 type Status = AnswerOf<typeof ReadMessage>
 
