@@ -89,7 +89,7 @@ function describeProvider(sms: SmsConfig, name: SmsProviderName): string | undef
   if (!provider) return undefined
   const { signName, codeTemplates, noticeTemplates, noticeTemplatesWithLink: linked } = provider
   const notices = noticeTemplates
-    ? `notices ${describeTemplates(noticeTemplates)}, ${linked ? `${describeTemplates(linked)} with` : 'without'} a link`
+    ? `notices ${describeTemplates(noticeTemplates)}${linked ? `, with a link ${describeTemplates(linked)}` : ', without links'}`
     : 'no notices: there are no templates for them'
   return `【${signName}】, codes ${describeTemplates(codeTemplates)}; ${notices}`
 }

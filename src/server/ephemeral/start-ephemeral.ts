@@ -95,7 +95,7 @@ export async function startEphemeral(
     const link = await accounts.create({ username, emailAddress }, 'hufud serve --ephemeral')
     const caller = { source: 'hufud serve --ephemeral', client: 'hufud', locale: 'en' } as const
     await credentials.redeemEnrolmentLink(caller, link.link_secret, password)
-    const adminToken = await accounts.createServiceCredential(['accounts'], day)
+    const adminToken = await accounts.createServiceCredential(['accounts', 'messages'], day)
     return {
       listening: {
         event: 'listening',
