@@ -38,7 +38,7 @@ export const throttlePolicies = {
   begin: { free: 1000, firstWait: second, factor: 2, longest: minute, forgetEvery: second / 10 },
   /** Messages to one destination or for one account. */
   send: { free: 20, firstWait: minute, factor: 2, longest: hour, forgetEvery: 3 * minute },
-  /** Messages that one source asked for, whoever they are for: each costs money. A whole office may ask in the morning. */
+  /** Messages that one source asked for at logins, whoever they are for: each costs money. An office may ask at nine. */
   messages: { free: 200, firstWait: second, factor: 2, longest: 10 * minute, forgetEvery: 15 * second },
   /** Pushes from one source that were refused: somebody guesses, or a secret was changed on one side only. */
   push: { free: 60, firstWait: second, factor: 2, longest: 10 * minute, forgetEvery: 10 * second },

@@ -89,6 +89,11 @@ describe('one source', () => {
     world.clock.advance(minute)
     expect(await askForCode('later', '2001:db8:0:1::1')).toBe('done')
   })
+
+  test('is not held by what people who are logged in ask for there', async () => {
+    await exhaust(number)
+    for (let index = 0; index < free; index += 1) expect(await askForCode(`user${index}`)).toBe('done')
+  })
 })
 
 test('whatever is counted by its source counts a whole IPv6 network as one', async () => {

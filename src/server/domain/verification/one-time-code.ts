@@ -135,7 +135,8 @@ export async function sendCode(
   if (resendAt > now) throw throttledUntil(resendAt, now)
   const counted: Throttled[] = [
     { kind: 'send', key: `account:${subject.accountKey}:${subject.channel}` },
-    { kind: 'messages', key: networkOf(caller.source) },
+    // Anybody may begin a login. Whoever has a session is known, and held by what their account may have sent.
+    ...(subject.purpose === 'login' ? [{ kind: 'messages' as const, key: networkOf(caller.source) }] : []),
   ]
   await admitAttempt(queries, counted, now)
   const isAdmitted = await admitDestination(domain, queries, subject)
