@@ -67,7 +67,7 @@ async function openWeChatAccount(
     baseUrl,
     openPlatform: wechat.openPlatform,
     ...(previousEncodingAesKey ? { previousEncodingAesKey } : {}),
-    ...(timeout === undefined ? {} : { timeout }),
+    timeout,
     accessTokens: accessTokenStore(store, keys, wechat.appId),
     clock,
     random,
@@ -84,7 +84,7 @@ async function openWeChatWebAuthorisation({ wechat }: Config, { clock }: Edge): 
     baseUrl,
     authorizeUrl,
     clock,
-    ...(timeout === undefined ? {} : { timeout }),
+    timeout,
   })
 }
 

@@ -61,6 +61,7 @@ export const wechatConfig = (
   mode: 'qr',
   previousEncodingAesKey: undefined,
   confirmByCode: false,
+  timeout: 5000,
   openPlatform: false,
   baseUrl,
   authorizeUrl: baseUrl,

@@ -131,8 +131,8 @@ export interface WeChatConfig {
   readonly baseUrl: string
   /** Where web authorisation begins. */
   readonly authorizeUrl: string
-  /** Milliseconds for one call of the API; left out: 5000. */
-  readonly timeout?: number
+  /** Milliseconds for one call of the API. */
+  readonly timeout: number
 }
 
 /** A method that is configured, but cannot work: what is missing, in words for the operator. */

@@ -80,6 +80,7 @@ export async function startEphemeral(
         encodingAesKey,
         previousEncodingAesKey: undefined,
         confirmByCode: false,
+        timeout: 5000,
         openPlatform: false,
         baseUrl: wechat.baseUrl,
         authorizeUrl: wechat.baseUrl,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
+import { callOut } from '../call-out.ts'
 import type { WeChatApi } from './api.ts'
-import { callCallback } from './callback.ts'
 import type { WeChatCredentials } from './credentials.ts'
 import { openReply, sealPush } from './sealing.ts'
 
@@ -88,7 +88,7 @@ export function createWeChatPhone(api: Pick<WeChatApi, 'lookUp' | 'follow'>, opt
       const sealed = sealPush(credentials, random, { officialAccount, openid, xml, seconds })
       const url = new URL(callback)
       for (const [name, value] of sealed.query) url.searchParams.set(name, value)
-      const answer = await callCallback(url, options.answerTimeout, sealed.body)
+      const answer = await callOut(url, options.answerTimeout, { type: 'text/xml', body: sealed.body })
       if (answer === undefined) continue
       status = answer.status
       if (status !== 200) break

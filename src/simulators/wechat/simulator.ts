@@ -1,10 +1,10 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
+import { callOut } from '../call-out.ts'
 import { startLoopbackServer } from '../loopback-server.ts'
 import { createWeChatApi, type WeChatApi } from './api.ts'
 import { createWeChatAuthorisation, type WeChatAuthorisation, type WeChatPerson } from './authorisation.ts'
 import { type ShownPage, WeChatBrowser } from './browser.ts'
-import { callCallback } from './callback.ts'
 import { randomCredentials, type WeChatCredentials } from './credentials.ts'
 import { createWeChatPhone, type WeChatPhone } from './phone.ts'
 import { signatureOver } from './sealing.ts'
@@ -93,7 +93,7 @@ export async function startWeChatSimulator(options: WeChatSimulatorOptions): Pro
       for (const [name, value] of Object.entries({ signature, timestamp, nonce, echostr })) {
         url.searchParams.set(name, value)
       }
-      const answer = await callCallback(url, answerTimeout, undefined)
+      const answer = await callOut(url, answerTimeout, undefined)
       return answer?.status === 200 && answer.body === echostr
     },
     close: server.close,

@@ -1,6 +1,6 @@
 import type { ProblemCode } from '../../../contract/problems.ts'
 import { type BindableItem, bindableItems } from '../../../contract/schemas.ts'
-import type { BindingsTable, ChallengesTable } from '../../store/schema.ts'
+import type { BindingsTable, ChallengesTable, SessionsTable } from '../../store/schema.ts'
 import type { Domain, Member } from '../domain.ts'
 import type { Queries } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
@@ -67,6 +67,16 @@ export async function findOpenBinding(
     binding.expires_at > clock.now()
   if (!binding || !item || !isOpen) throw new Refusal('binding_expired')
   return { ...binding, item }
+}
+
+/** The session that began a binding, while it is live. */
+export async function liveSessionOf(
+  queries: Queries,
+  binding: BindingsTable,
+  now: number,
+): Promise<SessionsTable | undefined> {
+  const sessions = await queries.sessions.list(binding.account_id, now)
+  return sessions.find(({ id }) => id === binding.session_id)
 }
 
 /**

@@ -10,6 +10,7 @@ import { Refusal } from '../refusal.ts'
 import { hashSecret, newSecret } from '../secret-keys.ts'
 import type { StepUps } from '../step-up.ts'
 import { admitAttempt } from '../throttle.ts'
+import { liveSessionOf } from './pending-binding.ts'
 import { type ShownCode, showCode, showCodeAgain } from './wechat-confirmation.ts'
 import { bindWeChatIdentity, requireFreeIdentity, type WeChatIdentity, WeChatIdentityTaken } from './wechat-identity.ts'
 
@@ -109,8 +110,7 @@ export function createWeChatAuthorisations(domain: Domain, stepUps: StepUps): We
     const now = clock.now()
     if (binding?.item !== 'wechat' || binding.ended_at !== null || binding.expires_at <= now) return undefined
     const account = await store.read.accounts.find(binding.account_id)
-    const sessions = await store.read.sessions.list(binding.account_id, now)
-    const session = sessions.find(({ id }) => id === binding.session_id)
+    const session = await liveSessionOf(store.read, binding, now)
     return account && account.disabled_at === null && session ? { binding, account, session } : undefined
   }
 

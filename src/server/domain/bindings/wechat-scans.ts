@@ -7,6 +7,7 @@ import type { WeChatScan } from '../ports/wechat.ts'
 import { WeChatError } from '../ports/wechat-error.ts'
 import { Refusal } from '../refusal.ts'
 import type { StepUps } from '../step-up.ts'
+import { liveSessionOf } from './pending-binding.ts'
 import { type Showing, showCode, showCodeAgain } from './wechat-confirmation.ts'
 import { bindWeChatIdentity, requireFreeIdentity, type WeChatIdentity, WeChatIdentityTaken } from './wechat-identity.ts'
 
@@ -156,8 +157,7 @@ const pushKey = ({ openid, createTime, scene }: WeChatScan): string => `${openid
 
 /** The change came from where the QR code was asked for, and not from WeChat's servers. */
 async function callerOf(queries: Queries, binding: BindingsTable, locale: Locale, now: number): Promise<Caller> {
-  const sessions = await queries.sessions.list(binding.account_id, now)
-  const session = sessions.find(({ id }) => id === binding.session_id)
+  const session = await liveSessionOf(queries, binding, now)
   if (!session) throw new Refusal('not_logged_in')
   return { source: session.source, client: 'WeChat', locale }
 }

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 
-/** What a callback answered; undefined when it did not in time, or broke the connection. */
-export interface CallbackAnswer {
+/** What the account server answered to a push. */
+export interface PushAnswer {
   readonly status: number
   readonly body: string
 }
@@ -9,18 +9,24 @@ export interface CallbackAnswer {
 const maximumAnswerLength = 64 * 1024
 
 /**
- * Sends one request to the account server's callback.
+ * Sends one request to an address of the account server, over a connection of its own.
  * @param timeout milliseconds from the start to the last byte of the answer
+ * @param content what is posted; `undefined` makes it a GET
+ * @returns undefined when there was no answer in time, or the connection broke
  */
-export function callCallback(url: URL, timeout: number, xml: string | undefined): Promise<CallbackAnswer | undefined> {
+export function callOut(
+  url: string | URL,
+  timeout: number,
+  content: { readonly type: string; readonly body: string } | undefined,
+): Promise<PushAnswer | undefined> {
   return new Promise(resolve => {
     const call = request(
       url,
       {
-        method: xml === undefined ? 'GET' : 'POST',
+        method: content === undefined ? 'GET' : 'POST',
         agent: false,
         signal: AbortSignal.timeout(timeout),
-        headers: xml === undefined ? {} : { 'content-type': 'text/xml', 'content-length': Buffer.byteLength(xml) },
+        headers: content && { 'content-type': content.type, 'content-length': Buffer.byteLength(content.body) },
       },
       response => {
         const chunks: Buffer[] = []
@@ -38,6 +44,6 @@ export function callCallback(url: URL, timeout: number, xml: string | undefined)
       },
     )
     call.on('error', () => resolve(undefined))
-    call.end(xml)
+    call.end(content?.body)
   })
 }
