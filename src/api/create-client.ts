@@ -50,12 +50,12 @@ function pathOf(operation: Operation, call: AnyArguments): string {
   return query.size === 0 ? path : `${path}?${query}`
 }
 
+/** A script's token stands before the session of whoever runs it. */
 function authorization(operation: Operation, session: string | undefined, service: string | undefined) {
   if (operation.access === 'anyone') return {}
-  const secret = operation.access === 'service' ? service : session
+  const secret = operation.access === 'admin' ? (service ?? session) : session
   if (secret !== undefined) return { authorization: `Bearer ${secret}` }
-  const code = operation.access === 'service' ? 'service_credential_invalid' : 'not_logged_in'
-  throw new ApiError(code, { detail: 'Nothing is at hand to say who is calling.' })
+  throw new ApiError('not_logged_in', { detail: 'Nothing is at hand to say who is calling.' })
 }
 
 /**

@@ -43,9 +43,23 @@ export const stepUpOperations = [
   'webauthn.bind',
   'webauthn.unbind',
   'recovery_codes.create',
+  // An admin's: each with its value stated, which the proof then serves for alone.
+  'account.create',
+  'account.disable',
+  'account.enable',
+  'account.reset_link',
+  'token.create',
+  'token.revoke',
+  'rebind.start',
+  'rebind.undo',
 ] as const
 export type StepUpOperation = (typeof stepUpOperations)[number]
 export const StepUpOperation = Type.Enum([...stepUpOperations])
+
+/** What a service token may be made for. `no-notify`: to leave the owners of accounts untold in a bulk run. */
+export const serviceScopes = ['accounts', 'audit', 'messages', 'no-notify', 'rebind'] as const
+export type ServiceScope = (typeof serviceScopes)[number]
+export const ServiceScope = Type.Enum([...serviceScopes])
 
 /** A method that a person may choose, with what helps them recognise it: a masked number, a masked address. */
 export const MethodChoice = Type.Object({

@@ -20,7 +20,7 @@ import type { Metrics } from './metrics/metrics.ts'
 import { concreteProviders, openProviders, openReceiptReaders } from './open-providers.ts'
 import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
-import { openSqliteStore } from './store/open-store.ts'
+import { openStore } from './store/open-store.ts'
 
 /** What an account server runs on beside its configuration. */
 export interface Edge {
@@ -122,7 +122,7 @@ const closeAll = async (senders: Senders): Promise<void> => {
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
   const { clock, random, logger, counters = noCounters } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
-  const store = await openSqliteStore(config.databasePath)
+  const store = await openStore(config.database)
   const { senders, close: closeSenders } = await openSenders(config, store, edge)
   const outbox = createOutbox({ store, clock, random, keys, senders, counters, log: logger })
   const services = createServices({

@@ -108,14 +108,18 @@ describe('a call', () => {
     expect(server.requests[0]?.headers).not.toHaveProperty('authorization')
   })
 
-  it('tells its service credential to operations of a service only', async () => {
+  it('tells a service token to operations of admins, and its session where there is none', async () => {
     const made = { username: 'bob', link_secret: 'L'.repeat(43), expires_at: '2026-11-22T13:05:00.000Z' }
     const server = await serve((_, response) => json(response, 201, made))
     await clientOf(server.origin, { serviceCredential: 'service' }).call(createAccount, { body: { username: 'bob' } })
     expect(server.requests[0]?.headers.authorization).toBe('Bearer service')
-    const without = await refusal(clientOf(server.origin).call(createAccount, { body: { username: 'bob' } }))
-    expect(without.code).toBe('service_credential_invalid')
-    expect(server.requests).toHaveLength(1)
+    await clientOf(server.origin).call(createAccount, { body: { username: 'bob' } })
+    expect(server.requests[1]?.headers.authorization).toBe(`Bearer ${sessionSecret}`)
+    const without = await refusal(
+      clientOf(server.origin, { sessionSecret: undefined }).call(createAccount, { body: { username: 'bob' } }),
+    )
+    expect(without.code).toBe('not_logged_in')
+    expect(server.requests).toHaveLength(2)
   })
 
   it('is not made without a session that it needs', async () => {

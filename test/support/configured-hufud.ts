@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { pino } from 'pino'
+import { serviceScopes } from '../../src/contract/schemas.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { openServices } from '../../src/server/app.ts'
 import { readConfig } from '../../src/server/config/load-config.ts'
+import { createOwnToken } from '../../src/server/domain/admin/authority.ts'
 import type { Services } from '../../src/server/domain/services.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import { createMailbox } from '../../src/simulators/mailbox/mailbox.ts'
@@ -110,7 +112,7 @@ export async function startConfiguredHufud(options: ConfiguredHufudOptions): Pro
   const allLogged = () => log + (running?.log() ?? '')
   return {
     url,
-    adminToken: await services.accounts.createServiceCredential(['accounts', 'messages'], day),
+    adminToken: await createOwnToken(services.domain, serviceScopes, day),
     outbox: options.outbox,
     securityKey: '',
     database,

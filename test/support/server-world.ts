@@ -150,7 +150,10 @@ export async function openServerWorld(
         return sent.findLast(message => message.to === to && message.code !== null)?.code ?? undefined
       }),
     async join(username) {
-      const link = await services.accounts.create({ username, emailAddress: `${username}@example.com` }, 'test')
+      const link = await services.accounts.create(
+        { username, emailAddress: `${username}@example.com` },
+        { source: 'test' },
+      )
       await services.credentials.redeemEnrolmentLink(caller, link.link_secret, password)
       return logIn(username)
     },

@@ -55,7 +55,7 @@ export async function startWeChatHufud(options: {
     wechat,
     async person(username) {
       const { accounts, credentials } = server.services
-      const link = await accounts.create({ username }, 'test')
+      const link = await accounts.create({ username }, { source: 'test' })
       await credentials.redeemEnrolmentLink(caller, link.link_secret, password)
       const home = freshHome()
       const run = await hufu(['login', username, '--verify', 'password'], {

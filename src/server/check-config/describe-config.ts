@@ -24,7 +24,7 @@ const hostPort = ({ host, port }: { host: string; port: number }): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`
 
 function describeServer(config: Config, origin: string): ConfigCheck[] {
-  const { policy, databasePath, secretKey } = config
+  const { policy, database, secretKey } = config
   const loopback = origin.startsWith('http:')
   return [
     check(
@@ -35,7 +35,7 @@ function describeServer(config: Config, origin: string): ConfigCheck[] {
     ),
     check('server', 'rp_id', 'ok', `${policy.rpId}: the name that security keys sign for`),
     check('server', 'listen', 'ok', `${hostPort(config)}, plain HTTP from the reverse proxy`),
-    check('server', 'database', 'ok', `sqlite:${databasePath}`),
+    check('server', 'database', 'ok', database.engine === 'sqlite' ? `sqlite:${database.path}` : 'postgres'),
     check('server', 'secret_key', 'ok', 'file' in secretKey ? secretKey.file : 'from HUFUD_SECRET_KEY'),
   ]
 }

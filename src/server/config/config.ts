@@ -142,10 +142,23 @@ export interface MethodOff {
   readonly reason: string
 }
 
+/** Where everything is kept. */
+export type DatabaseConfig =
+  | { readonly engine: 'sqlite'; readonly path: string }
+  | {
+      readonly engine: 'postgres'
+      /** `postgres://…`; it may hold a password. */
+      readonly url: string
+      /** At once, at most. */
+      readonly connections: number
+      /** Milliseconds after which the server gives a statement up. */
+      readonly statementTimeout: number
+    }
+
 export interface Config {
   readonly host: string
   readonly port: number
-  readonly databasePath: string
+  readonly database: DatabaseConfig
   /** Where the 32-byte key lies, or its base64url text itself. */
   readonly secretKey: { readonly file: string } | { readonly text: string }
   readonly trustedProxies: readonly string[]

@@ -54,7 +54,7 @@ export function loadConfig(
   const secrets = openSecrets(env, mistakes)
   const off: MethodOff[] = []
   const warnings: string[] = []
-  const databasePath = readDatabase(options, env, file, mistakes)
+  const database = readDatabase(options, env, file, mistakes)
   const listen = readListen(options, env, file, mistakes)
   const origin = env.HUFUD_ORIGIN || file.origin || `http://localhost:${listen.port}`
   const rpId = readOrigin(origin, env, file, mistakes)
@@ -63,10 +63,10 @@ export function loadConfig(
   const webauthn = readWebAuthn(file.webauthn ?? {}, reader)
   const config = {
     ...listen,
-    databasePath,
+    database,
     secretKey: env.HUFUD_SECRET_KEY
       ? { text: env.HUFUD_SECRET_KEY }
-      : { file: env.HUFUD_SECRET_KEY_FILE || `${databasePath}.key` },
+      : { file: env.HUFUD_SECRET_KEY_FILE || `${database.path}.key` },
     trustedProxies: file.trusted_proxies ?? [],
     logLevel: readLogLevel(env, file, mistakes),
     hashConcurrency: file.hash_concurrency ?? hashingSlots(env),
@@ -96,7 +96,7 @@ const hours = (count: number | undefined): number | undefined => (count === unde
 /** A value of the environment has no place in the file. */
 const elsewhere = undefined
 
-function readDatabase(options: ConfigOptions, env: Environment, file: ConfigFile, mistakes: Mistakes): string {
+function readDatabase(options: ConfigOptions, env: Environment, file: ConfigFile, mistakes: Mistakes) {
   const home = env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share')
   const database =
     options.database ?? (env.HUFUD_DATABASE || (file.database ?? `sqlite:${join(home, 'hufud', 'hufud.db')}`))
@@ -107,7 +107,7 @@ function readDatabase(options: ConfigOptions, env: Environment, file: ConfigFile
     const words = /^[a-z]{1,20}$/.test(kind) && kind !== 'sqlite' ? `${kind}: is not supported. ` : ''
     mistakes.addAt(elsewhere, name, `${words}Give sqlite:PATH.`)
   }
-  return path
+  return { engine: 'sqlite', path } as const
 }
 
 function readListen(

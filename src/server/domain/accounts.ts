@@ -1,7 +1,7 @@
 import { isoTime } from '../../lib/clock.ts'
 import type { AccountsTable } from '../store/schema.ts'
 import { parseEmailAddress, parsePhoneNumber } from './contacts.ts'
-import type { Domain } from './domain.ts'
+import type { Caller, Domain } from './domain.ts'
 import { recordEvent } from './events.ts'
 import type { Queries } from './ports/store.ts'
 import { Refusal } from './refusal.ts'
@@ -23,13 +23,9 @@ export interface EnrolmentLink {
 /** Accounts as an admin makes them: without a password, with a one-time link by which the owner sets one. */
 export interface Accounts {
   /** @throws {Refusal} `username_invalid`, `username_taken`, `bound_elsewhere` … */
-  create(account: NewAccount, source: string): Promise<EnrolmentLink>
+  create(account: NewAccount, caller: Pick<Caller, 'source'>): Promise<EnrolmentLink>
   /** A new link for an admin's account; earlier ones stop working. Makes the account when there is none. */
   bootstrap(username: string): Promise<EnrolmentLink>
-  /** A service credential for `scopes`. */
-  createServiceCredential(scopes: readonly string[], lifetime: number): Promise<string>
-  /** @throws {Refusal} `service_credential_invalid`, `service_scope_missing`. */
-  checkServiceCredential(secret: string | undefined, scope: string): Promise<void>
 }
 
 export function createAccounts(domain: Domain): Accounts {
@@ -82,12 +78,13 @@ export function createAccounts(domain: Domain): Accounts {
       secret_hash: hashSecret(secret),
       created_at: now,
       expires_at: expiresAt,
+      purpose: 'password',
     })
     return { username: account.username, link_secret: secret, expires_at: isoTime(expiresAt) }
   }
 
   return {
-    create: (account, source) =>
+    create: (account, { source }) =>
       store.transaction(async queries => {
         const row = await insertAccount(queries, account, 'person')
         await recordEvent(
@@ -107,26 +104,5 @@ export function createAccounts(domain: Domain): Accounts {
         await recordEvent(domain, queries, source, { accountId: row.id, action: 'account.bootstrap' })
         return insertLink(queries, row)
       }),
-
-    async createServiceCredential(scopes, lifetime) {
-      const secret = newSecret(random)
-      const now = clock.now()
-      await store.transaction(queries =>
-        queries.links.insertServiceCredential({
-          id: newId(random),
-          secret_hash: hashSecret(secret),
-          scopes: scopes.join(' '),
-          created_at: now,
-          expires_at: now + lifetime,
-        }),
-      )
-      return secret
-    },
-
-    async checkServiceCredential(secret, scope) {
-      const found = secret ? await store.read.links.findServiceCredential(hashSecret(secret), clock.now()) : undefined
-      if (!found) throw new Refusal('service_credential_invalid')
-      if (!found.scopes.split(' ').includes(scope)) throw new Refusal('service_scope_missing')
-    },
   }
 }

@@ -49,6 +49,7 @@ export async function openSession(
     source: caller.source,
     client: caller.client,
     methods: methods.join(' '),
+    enrolment_link_id: null,
   })
   return { session_id: id, session_secret: secret, username: account.username, expires_at: isoTime(expiresAt) }
 }

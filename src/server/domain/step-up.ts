@@ -10,6 +10,7 @@ import type { ProofUse, Queries } from './ports/store.ts'
 import { Refusal } from './refusal.ts'
 import { hashSecret, newId, newSecret } from './secret-keys.ts'
 import { admitAttempt } from './throttle.ts'
+import { usernameKey } from './usernames.ts'
 import { beginVerification, boundMethods, judgeVerification } from './verification/methods.ts'
 import type { Subject } from './verification/verifier.ts'
 
@@ -46,6 +47,10 @@ export interface StepUps {
   consumePending(queries: Queries, member: Member | null, challengeId: string): Promise<ChallengesTable>
 }
 
+/** What only admins do: its proof is for one value, which is always stated. */
+const isAdminOperation = (operation: StepUpOperation): boolean =>
+  operation.startsWith('account.') || operation.startsWith('token.') || operation.startsWith('rebind.')
+
 class ProofRefused extends Error {
   readonly reason: ProofRefusal
   constructor(reason: ProofRefusal) {
@@ -62,11 +67,17 @@ export function createStepUps(domain: Domain): StepUps {
     if (operation === 'phone.bind') return parsePhoneNumber(value, policy)
     if (operation === 'email.bind') return parseEmailAddress(value).key
     if (operation === 'webauthn.unbind') return value
+    if (operation.startsWith('account.')) return usernameKey(value)
+    if (isAdminOperation(operation)) return value
     throw new Refusal('invalid_request', { detail: `No value can be stated up front for ${operation}.` })
   }
 
   async function createChallenge(member: Member, operation: StepUpOperation, value?: string): Promise<Challenge> {
     const now = clock.now()
+    if (isAdminOperation(operation)) {
+      if (member.account.role !== 'admin') throw new Refusal('admin_required')
+      if (value === undefined) throw new Refusal('invalid_request', { detail: `${operation} needs its value stated.` })
+    }
     const canonical = value === undefined ? null : canonicalValue(operation, value)
     const challenge: ChallengesTable = {
       id: newId(random),
@@ -155,14 +166,18 @@ export function createStepUps(domain: Domain): StepUps {
   /** Turns a refused proof into the answer of RFC 9470 with a fresh challenge, so that any client finds its way. */
   async function answeringWithChallenge<T>(
     member: Member,
-    operation: StepUpOperation,
+    { operation, value }: { operation: StepUpOperation; value: string | null },
     work: () => Promise<T>,
   ): Promise<T> {
     try {
       return await work()
     } catch (error) {
       if (!(error instanceof ProofRefused)) throw error
-      const challenge = await createChallenge(member, operation)
+      const challenge = await createChallenge(
+        member,
+        operation,
+        isAdminOperation(operation) ? (value ?? undefined) : undefined,
+      )
       throw new Refusal('insufficient_user_authentication', { reason: error.reason, challenge })
     }
   }
@@ -194,7 +209,7 @@ export function createStepUps(domain: Domain): StepUps {
     },
 
     withProof: (member, wanted, change) =>
-      answeringWithChallenge(member, wanted.operation, () =>
+      answeringWithChallenge(member, wanted, () =>
         store.transaction(async queries => {
           const use = useOf(member, wanted)
           const now = clock.now()
@@ -208,7 +223,7 @@ export function createStepUps(domain: Domain): StepUps {
       ),
 
     withPendingProof: (member, wanted, begin) =>
-      answeringWithChallenge(member, wanted.operation, () =>
+      answeringWithChallenge(member, wanted, () =>
         store.transaction(async queries => {
           const use = useOf(member, wanted)
           const challenge = await queries.challenges.findByProof(use.proofHash)

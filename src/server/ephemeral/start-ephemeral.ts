@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { serviceScopes } from '../../contract/schemas.ts'
 import { toBase64url } from '../../lib/base64url.ts'
 import { createMailbox } from '../../simulators/mailbox/mailbox.ts'
 import { startOuterEdge } from '../../simulators/outer-edge.ts'
@@ -9,6 +10,7 @@ import { startWeChatSimulator } from '../../simulators/wechat/simulator.ts'
 import { type Edge, startServer } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
+import { createOwnToken } from '../domain/admin/authority.ts'
 import type { MessageSender } from '../domain/ports/messages.ts'
 import { freePort } from '../free-port.ts'
 import { wechatCallbackPath } from '../routes/wechat-callback.ts'
@@ -93,10 +95,10 @@ export async function startEphemeral(
 
     const { accounts, credentials } = server.services
     const password = toBase64url(random.bytes(12))
-    const link = await accounts.create({ username, emailAddress }, 'hufud serve --ephemeral')
+    const link = await accounts.create({ username, emailAddress }, { source: 'hufud serve --ephemeral' })
     const caller = { source: 'hufud serve --ephemeral', client: 'hufud', locale: 'en' } as const
     await credentials.redeemEnrolmentLink(caller, link.link_secret, password)
-    const adminToken = await accounts.createServiceCredential(['accounts', 'messages'], day)
+    const adminToken = await createOwnToken(server.services.domain, serviceScopes, day)
     return {
       listening: {
         event: 'listening',

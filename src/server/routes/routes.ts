@@ -141,19 +141,14 @@ function serveUnbinding(app: FastifyInstance, services: Services): void {
 function serveMessages(app: FastifyInstance, services: Services): void {
   const { domain } = services
   serveOperation(app, services, messages.readMessage, ({ params }) => readMessage(domain, params.message_id))
-  serveOperation(app, services, messages.listMessages, ({ query }) => listMessages(domain, query), 'messages')
+  serveOperation(app, services, messages.listMessages, ({ query }) => listMessages(domain, query))
 }
 
 function serveAdmin(app: FastifyInstance, services: Services): void {
-  serveOperation(
-    app,
-    services,
-    admin.createAccount,
-    ({ body, caller }) =>
-      services.accounts.create(
-        { username: body.username, emailAddress: body.email_address, phoneNumber: body.phone_number },
-        caller.source,
-      ),
-    'accounts',
+  serveOperation(app, services, admin.createAccount, ({ body, actor }) =>
+    services.accounts.create(
+      { username: body.username, emailAddress: body.email_address, phoneNumber: body.phone_number },
+      actor,
+    ),
   )
 }

@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, openSync } from 'node:fs'
 import { type ConnectionProvider, Kysely } from 'kysely'
+import type { DatabaseConfig } from '../config/config.ts'
 import type { Queries, Store } from '../domain/ports/store.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Handle } from './handle.ts'
@@ -72,4 +73,13 @@ export async function openSqliteStore(path: string): Promise<Store> {
     },
     close: () => db.destroy(),
   }
+}
+
+/**
+ * Opens the configured database.
+ * @throws when it can't be reached, or its schema is not one that this program works with.
+ */
+export async function openStore(database: DatabaseConfig): Promise<Store> {
+  if (database.engine === 'sqlite') return openSqliteStore(database.path)
+  throw new Error('PostgreSQL is not supported yet')
 }

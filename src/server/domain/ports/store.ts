@@ -10,6 +10,7 @@ import type {
   ProviderHealthTable,
   RecoveryCodesTable,
   ReversalsTable,
+  ServiceCredentialsTable,
   SessionsTable,
   ThrottlesTable,
   TotpTable,
@@ -314,6 +315,7 @@ export interface LinkQueries {
     secret_hash: string
     created_at: number
     expires_at: number
+    purpose: string
   }): Promise<void>
   /** Ends the unused links of an account. */
   endAll(accountId: string, now: number): Promise<void>
@@ -325,8 +327,14 @@ export interface LinkQueries {
     scopes: string
     created_at: number
     expires_at: number
+    name: string
+    created_by: string | null
   }): Promise<void>
-  findServiceCredential(secretHash: string, now: number): Promise<{ id: string; scopes: string } | undefined>
+  findServiceCredential(
+    secretHash: string,
+    now: number,
+  ): Promise<Pick<ServiceCredentialsTable, 'id' | 'name' | 'scopes' | 'last_used_at'> | undefined>
+  touchServiceCredential(id: string, now: number): Promise<void>
 }
 
 export interface SettingQueries {
