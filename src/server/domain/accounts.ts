@@ -2,10 +2,11 @@ import { isoTime } from '../../lib/clock.ts'
 import type { AccountsTable } from '../store/schema.ts'
 import { parseEmailAddress, parsePhoneNumber } from './contacts.ts'
 import type { Caller, Domain } from './domain.ts'
+import { issueLink } from './enrolment-links.ts'
 import { recordEvent } from './events.ts'
 import type { Queries } from './ports/store.ts'
 import { Refusal } from './refusal.ts'
-import { hashSecret, newId, newSecret } from './secret-keys.ts'
+import { newId } from './secret-keys.ts'
 import { checkUsername, usernameKey } from './usernames.ts'
 
 export interface NewAccount {
@@ -67,19 +68,8 @@ export function createAccounts(domain: Domain): Accounts {
     return row
   }
 
-  async function insertLink(queries: Queries, account: AccountsTable): Promise<EnrolmentLink> {
-    const now = clock.now()
-    const secret = newSecret(random)
-    const expiresAt = now + policy.linkLifetime
-    await queries.links.endAll(account.id, now)
-    await queries.links.insert({
-      id: newId(random),
-      account_id: account.id,
-      secret_hash: hashSecret(secret),
-      created_at: now,
-      expires_at: expiresAt,
-      purpose: 'password',
-    })
+  async function passwordLink(queries: Queries, account: AccountsTable): Promise<EnrolmentLink> {
+    const { secret, expiresAt } = await issueLink(domain, queries, account, 'password')
     return { username: account.username, link_secret: secret, expires_at: isoTime(expiresAt) }
   }
 
@@ -93,7 +83,7 @@ export function createAccounts(domain: Domain): Accounts {
           { source },
           { accountId: row.id, action: 'account.create', method: 'service' },
         )
-        return insertLink(queries, row)
+        return passwordLink(queries, row)
       }),
 
     bootstrap: username =>
@@ -102,7 +92,7 @@ export function createAccounts(domain: Domain): Accounts {
         const row = known ?? (await insertAccount(queries, { username }, 'admin'))
         const source = { source: 'hufud bootstrap' }
         await recordEvent(domain, queries, source, { accountId: row.id, action: 'account.bootstrap' })
-        return insertLink(queries, row)
+        return passwordLink(queries, row)
       }),
   }
 }

@@ -67,6 +67,8 @@ export interface AccountQueries {
   findByUsernameKey(key: string): Promise<AccountsTable | undefined>
   setPassword(id: string, hash: string, now: number): Promise<void>
   setLocale(id: string, locale: string): Promise<void>
+  /** @returns whether it was otherwise: disabled, or enabled */
+  setDisabled(id: string, disabledAt: number | null): Promise<boolean>
   /** Sets or clears the number or address; `key` is what must be unique. */
   setContact(
     id: string,
@@ -319,7 +321,9 @@ export interface LinkQueries {
   }): Promise<void>
   /** Ends the unused links of an account. */
   endAll(accountId: string, now: number): Promise<void>
-  find(secretHash: string, now: number): Promise<{ id: string; account_id: string } | undefined>
+  /** Ends the unused links of an account that are for this. */
+  endPurpose(accountId: string, purpose: string, now: number): Promise<void>
+  find(secretHash: string, now: number): Promise<{ id: string; account_id: string; purpose: string } | undefined>
   use(id: string, now: number): Promise<boolean>
   insertServiceCredential(row: {
     id: string

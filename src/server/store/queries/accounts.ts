@@ -44,6 +44,16 @@ export const accountQueries = (db: Handle): AccountQueries => ({
     await db.updateTable('accounts').set({ locale }).where('id', '=', id).where('locale', '!=', locale).execute()
   },
 
+  async setDisabled(id, disabledAt) {
+    const { numUpdatedRows } = await db
+      .updateTable('accounts')
+      .set({ disabled_at: disabledAt })
+      .where('id', '=', id)
+      .where('disabled_at', disabledAt === null ? 'is not' : 'is', null)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
+  },
+
   async setContact(id, channel, contact, now) {
     const since = contact ? now : null
     const key = contact?.key ?? null

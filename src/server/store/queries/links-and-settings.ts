@@ -18,10 +18,20 @@ export const linkQueries = (db: Handle): LinkQueries => ({
       .execute()
   },
 
+  async endPurpose(accountId, purpose, now) {
+    await db
+      .updateTable('enrolment_links')
+      .set({ used_at: now })
+      .where('account_id', '=', accountId)
+      .where('purpose', '=', purpose)
+      .where('used_at', 'is', null)
+      .execute()
+  },
+
   find: (secretHash, now) =>
     db
       .selectFrom('enrolment_links')
-      .select(['id', 'account_id'])
+      .select(['id', 'account_id', 'purpose'])
       .where('secret_hash', '=', secretHash)
       .where('used_at', 'is', null)
       .where('expires_at', '>', now)
