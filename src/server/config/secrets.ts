@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
+import { nearest } from '../../lib/nearest.ts'
 import { type Mistakes, unreadable } from './mistakes.ts'
-import { nearest } from './nearest.ts'
 import { providerSecrets, type SecretName, settingNames } from './secret-names.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
