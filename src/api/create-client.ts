@@ -11,7 +11,7 @@ export interface ApiClientOptions {
   /** The server's origin; checked by `parseServerUrl`. */
   readonly origin: string
   readonly sessionSecret?: string | undefined
-  /** For operations of access `service`. */
+  /** A service token, for admins' operations that take one. */
   readonly serviceCredential?: string | undefined
   /** For one call as a whole. */
   readonly timeoutMilliseconds: number
@@ -50,11 +50,15 @@ function pathOf(operation: Operation, call: AnyArguments): string {
   return query.size === 0 ? path : `${path}?${query}`
 }
 
-/** A script's token stands before the session of whoever runs it. */
-function authorization(operation: Operation, session: string | undefined, service: string | undefined) {
-  if (operation.access === 'anyone') return {}
-  const secret = operation.access === 'admin' ? (service ?? session) : session
-  if (secret !== undefined) return { authorization: `Bearer ${secret}` }
+/**
+ * What says who is calling: a script's token before the session of whoever runs it, where any token serves at all.
+ * @throws {ApiError} `not_logged_in` where neither is at hand
+ */
+function credentialFor(operation: Operation, session: string | undefined, service: string | undefined) {
+  if (operation.access === 'anyone') return undefined
+  const takesToken = operation.access === 'admin' && operation.scope !== null
+  const secret = takesToken ? (service ?? session) : session
+  if (secret !== undefined) return secret
   throw new ApiError('not_logged_in', { detail: 'Nothing is at hand to say who is calling.' })
 }
 
@@ -67,7 +71,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   const connection = openConnection(origin, options.timeoutMilliseconds, options.signal)
 
   async function call(operation: Operation, call: AnyArguments): Promise<unknown> {
-    const secret = client.sessionSecret
+    const secret = credentialFor(operation, client.sessionSecret, options.serviceCredential)
     const answer = await connection.exchange(
       {
         method: operation.method,
@@ -76,7 +80,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
           accept: 'application/json, application/problem+json',
           'accept-language': options.language,
           'user-agent': options.userAgent,
-          ...authorization(operation, secret, options.serviceCredential),
+          ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
           ...(call.proof === undefined ? {} : { [proofHeader]: call.proof }),
           ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
         },

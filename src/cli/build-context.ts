@@ -59,11 +59,12 @@ export interface ContextParts {
   readonly language: string
   readonly signal: AbortSignal
   readonly demo: DemoHost
+  readonly serviceToken?: string | undefined
 }
 
 /** Puts a context together. Whatever talks to the server or to a key is loaded by its first use. */
 export async function buildContext(parts: ContextParts): Promise<Context> {
-  const { system, globals, terminal, answers, store, origin, language, signal, demo } = parts
+  const { system, globals, terminal, answers, store, origin, language, signal, demo, serviceToken } = parts
   const { clock, random, env } = system
   const profileName = globals.profile ?? 'default'
   const stored = store.session(origin, profileName)
@@ -75,6 +76,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
   const api = lazyApiClient(origin, sessionSecret, async () =>
     (await import('../api/create-client.ts')).createApiClient({
       origin,
+      serviceCredential: serviceToken,
       timeoutMilliseconds: callTimeoutMilliseconds,
       userAgent: `hufu/${version} (${system.platform})`,
       language,
@@ -119,6 +121,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
     interaction,
     api,
     stepUp,
+    hasToken: serviceToken !== undefined,
     webauthn,
     device: globals.device,
     openAuthenticators: openKeys,

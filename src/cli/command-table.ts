@@ -25,8 +25,11 @@ export interface CommandSpec {
   readonly help: MessageKey
   readonly arguments?: readonly ArgumentSpec[]
   readonly options?: readonly OptionSpec[]
-  /** `session`: the person has to be logged in. `server`: an account server has to be known. */
-  readonly needs: 'session' | 'server' | 'nothing'
+  /**
+   * `session`: the person has to be logged in. `admin`: that, or a service token has to be given. `server`: an account
+   * server has to be known.
+   */
+  readonly needs: 'session' | 'admin' | 'server' | 'nothing'
   /** Runs when its parent is named alone. */
   readonly isDefault?: true
   run(context: Context, given: Given): Promise<void>
@@ -59,6 +62,7 @@ export const groups: Readonly<Record<string, MessageKey>> = {
   sessions: 'help.sessions',
   key: 'help.key',
   'key pin': 'help.key.pin',
+  admin: 'help.admin',
 }
 
 export const commands: readonly CommandSpec[] = [

@@ -173,6 +173,8 @@ export interface Context {
   readonly interaction: Interaction
   readonly api: ApiClient
   readonly stepUp: Pick<StepUp, 'run'>
+  /** Whether a service token was given. Admins' operations that take one are called with it, and without a step-up. */
+  readonly hasToken: boolean
   readonly webauthn: WebAuthnClient
   /** What `--device` names. */
   readonly device: string | undefined

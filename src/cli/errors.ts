@@ -153,7 +153,9 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
   const commands = rule === '' ? [] : udevCommands([rule])
   // Only Linux has a rule to tell.
   const isElsewhere = code === 'key_no_permission' && rule === ''
-  const next = isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
+  // A script has another way in than a person.
+  const isAdmins = code === 'not_logged_in' && member(error, 'about') === 'admin'
+  const next = isAdmins ? t('next.no_authority') : isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
   const isWeChat = (code === 'already_bound' || code === 'bound_elsewhere') && member(error, 'about') === 'wechat'
   if (isWeChat) {

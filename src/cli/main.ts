@@ -1,7 +1,7 @@
 import { CancelledError } from '../auth/errors.ts'
 import { CommandError } from '../commands/command-error.ts'
 import { version } from '../lib/version.ts'
-import { scriptedAnswers } from './answers.ts'
+import { scriptedAnswers, serviceToken } from './answers.ts'
 import { buildContext } from './build-context.ts'
 import type { CommandSpec } from './command-table.ts'
 import { type Context, type SystemContext, systemContext, type Terminal } from './context.ts'
@@ -55,16 +55,41 @@ async function makeContext(run: Run, spec: CommandSpec, around: (server: string)
   const store = openProfiles(system.env, system.platform)
   const origin = spec.needs === 'nothing' ? 'http://localhost' : await chooseServer(run, store)
   around(origin)
+  const onReadable = (file: string) => terminal.warn(terminal.t('warn.file_readable', { file }))
   const answers = scriptedAnswers({
     ...globals,
     env: system.env,
     signal: stop.signal,
-    onReadable: file => terminal.warn(terminal.t('warn.file_readable', { file })),
+    onReadable,
   })
+  const token =
+    spec.needs === 'admin'
+      ? serviceToken(globals.tokenFile, system.env, onReadable, terminal.t('expected.token'))
+      : undefined
   const demo = {
     start: async () => (await import('./demo/host.ts')).startDemo({ ...run, signal: stop.signal }),
   }
-  return buildContext({ system, globals, terminal, answers, store, origin, language, signal: stop.signal, demo })
+  const { signal } = stop
+  return buildContext({
+    system,
+    globals,
+    terminal,
+    answers,
+    store,
+    origin,
+    language,
+    signal,
+    demo,
+    serviceToken: token,
+  })
+}
+
+/** @throws {ApiError} `not_logged_in` when the command needs a session, or that or a token, and there is none */
+async function verifyAuthority({ needs }: CommandSpec, { api, hasToken }: Context): Promise<void> {
+  if ((needs !== 'session' && needs !== 'admin') || hasToken || api.sessionSecret !== undefined) return
+  const { ApiError } = await import('../api/errors.ts')
+  const error = new ApiError('not_logged_in')
+  throw needs === 'admin' ? Object.assign(error, { about: 'admin' }) : error
 }
 
 async function runCommand(run: Run, spec: CommandSpec, given: Parameters<CommandSpec['run']>[1]): Promise<Exit> {
@@ -83,10 +108,7 @@ async function runCommand(run: Run, spec: CommandSpec, given: Parameters<Command
     context = await makeContext(run, spec, origin => {
       server = origin
     })
-    if (spec.needs === 'session' && context.api.sessionSecret === undefined) {
-      const { ApiError } = await import('../api/errors.ts')
-      throw new ApiError('not_logged_in')
-    }
+    await verifyAuthority(spec, context)
     await spec.run(context, given)
     return exits.done
   } catch (error) {

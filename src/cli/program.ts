@@ -24,6 +24,7 @@ export interface GlobalOptions {
   readonly pinFile?: string
   readonly newPinFile?: string
   readonly codeCommand?: string
+  readonly tokenFile?: string
 }
 
 export type Invocation =
@@ -58,6 +59,7 @@ const globalOptions = (t: Translate, help: Help): Option[] => {
     new Option('--code-command <cmd>', help('help.option.code-command')),
     new Option('--pin-file <file>', help('help.option.pin-file')),
     new Option('--new-pin-file <file>', help('help.option.new-pin-file')),
+    new Option('--token-file <file>', help('help.option.token-file')),
     new Option('--json', help('help.option.json')),
     new Option('--no-input', help('help.option.no-input')),
     new Option('--lang <tag>', help('help.option.lang')).argParser(language),

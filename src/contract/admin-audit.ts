@@ -8,8 +8,6 @@ export const AuditEvent = Type.Object({
   ...SecurityEvent.properties,
   /** Whose account; `null` for a login with a user name that nobody has. */
   username: Type.Union([Type.String(), Type.Null()]),
-  /** Who did it where it was not the account's owner: `admin:USERNAME` or `token:NAME`. */
-  actor: Type.Union([Type.String(), Type.Null()]),
   run_id: Type.Union([Id, Type.Null()]),
 })
 export type AuditEvent = Type.Static<typeof AuditEvent>

@@ -96,6 +96,8 @@ export const enErrors = {
   'next.media_type_unsupported': 'Something between the two may change it: check for a proxy.',
   'error.not_logged_in': 'You are not logged in, or your login has ended.',
   'next.not_logged_in': 'Log in with hufu login.',
+  'next.no_authority':
+    'Log in as an admin with hufu login, or give a service token by --token-file FILE or HUFU_TOKEN.',
   'error.insufficient_user_authentication': 'The confirmation that it is you no longer holds for this change.',
   'next.insufficient_user_authentication': 'Run the command again and confirm once more. Nothing has been changed.',
   'error.account_disabled': 'This account is disabled.',

@@ -37,6 +37,7 @@ export const enHelp = {
   'help.key.reset': 'erase a security key',
   'help.doctor': 'find out what is wrong here, and the fix',
   'help.demo': 'try everything on this machine, with nothing to set up',
+  'help.admin': 'for admins: accounts, tokens for scripts, what happened',
   'help.help': 'show help',
   'help.version': 'show the version',
   'help.argument.username': 'user name',
@@ -68,6 +69,7 @@ export const enHelp = {
   'help.option.code-file': 'code, from FILE, one line each (- is stdin; HUFU_CODE)',
   'help.option.pin-file': 'PIN of the security key, from FILE (- is stdin; HUFU_PIN)',
   'help.option.new-pin-file': 'new PIN of the security key, from FILE (- is stdin; HUFU_NEW_PIN)',
+  'help.option.token-file': 'service token, from FILE (- is stdin; HUFU_TOKEN)',
   'help.option.code-command': 'a command that prints the code',
   'usage.unknown_option': 'There is no option {{what}}.',
   'usage.unknown_command': 'There is no command {{what}}.',
@@ -82,4 +84,5 @@ export const enHelp = {
   'expected.limit': 'a number from 1 to 200',
   'expected.code': 'a code of 6 digits',
   'expected.link': 'the one-time link, or its secret of 43 characters',
+  'expected.token': 'a service token, hufu_ and 43 characters',
 } as const

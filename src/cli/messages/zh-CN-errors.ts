@@ -96,6 +96,7 @@ export const zhCnErrors: Readonly<Record<keyof typeof enErrors, string>> = {
   'next.media_type_unsupported': '中间可能有代理改动了内容，请检查。',
   'error.not_logged_in': '您尚未登录，或登录已失效。',
   'next.not_logged_in': '请用 hufu login 登录。',
+  'next.no_authority': '请用 hufu login 以管理员身份登录，或通过 --token-file FILE、HUFU_TOKEN 提供服务令牌。',
   'error.insufficient_user_authentication': '这次修改的身份认证已失效。',
   'next.insufficient_user_authentication': '请重新运行并再次认证。账户没有任何变动。',
   'error.account_disabled': '该账户已停用。',

@@ -38,6 +38,7 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'help.key.reset': '清空安全密钥',
   'help.doctor': '检查这台机器的问题，并给出解决办法',
   'help.demo': '在这台机器上体验全部功能，无需任何准备',
+  'help.admin': '管理员命令：账户、脚本用的令牌、审计记录',
   'help.help': '显示帮助',
   'help.version': '显示版本',
   'help.argument.username': '用户名',
@@ -69,6 +70,7 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'help.option.code-file': '验证码文件，每行一个，- 为标准输入（HUFU_CODE）',
   'help.option.pin-file': '安全密钥的 PIN 文件，- 为标准输入（HUFU_PIN）',
   'help.option.new-pin-file': '安全密钥的新 PIN 文件，- 为标准输入（HUFU_NEW_PIN）',
+  'help.option.token-file': '服务令牌文件，- 为标准输入（HUFU_TOKEN）',
   'help.option.code-command': '输出验证码的命令',
   'usage.unknown_option': '没有 {{what}} 这个选项。',
   'usage.unknown_command': '没有 {{what}} 这个命令。',
@@ -82,4 +84,5 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'expected.limit': '1 至 200 的数字',
   'expected.code': '6 位数字的验证码',
   'expected.link': '一次性链接，或其中 43 个字符的密文',
+  'expected.token': '服务令牌，即 hufu_ 加 43 个字符',
 }

@@ -91,6 +91,7 @@ export async function listEvents(
       method: row.method,
       source: row.source,
       details: JSON.parse(row.details),
+      actor: row.actor,
     })),
     next: rows.length > limit && last ? `${last.at}-${last.id}` : null,
   }
