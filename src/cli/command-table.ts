@@ -1,42 +1,6 @@
-import type { Context } from './context.ts'
+import { adminCommands } from './admin-commands.ts'
+import { type ArgumentSpec, type CommandSpec, text } from './command-spec.ts'
 import type { MessageKey } from './messages/catalogue.ts'
-
-/** What the command line gave to one command. */
-export interface Given {
-  readonly arguments: Readonly<Record<string, string | undefined>>
-  readonly options: Readonly<Record<string, string | boolean | undefined>>
-}
-
-export interface ArgumentSpec {
-  readonly name: string
-  readonly help: MessageKey
-  readonly required?: true
-}
-
-export interface OptionSpec {
-  /** As commander writes them: `--limit <n>`. */
-  readonly flags: string
-  readonly help: MessageKey
-}
-
-/** One subcommand, as data; its module is loaded when it runs. */
-export interface CommandSpec {
-  readonly path: string
-  readonly help: MessageKey
-  readonly arguments?: readonly ArgumentSpec[]
-  readonly options?: readonly OptionSpec[]
-  /**
-   * `session`: the person has to be logged in. `admin`: that, or a service token has to be given. `server`: an account
-   * server has to be known.
-   */
-  readonly needs: 'session' | 'admin' | 'server' | 'nothing'
-  /** Runs when its parent is named alone. */
-  readonly isDefault?: true
-  run(context: Context, given: Given): Promise<void>
-}
-
-const text = (value: string | boolean | undefined): string | undefined =>
-  typeof value === 'string' ? value : undefined
 
 const unbind = (item: 'phone' | 'email' | 'totp' | 'wechat'): CommandSpec => ({
   path: `unbind ${item}`,
@@ -63,6 +27,8 @@ export const groups: Readonly<Record<string, MessageKey>> = {
   key: 'help.key',
   'key pin': 'help.key.pin',
   admin: 'help.admin',
+  'admin user': 'help.admin.user',
+  'admin token': 'help.admin.token',
 }
 
 export const commands: readonly CommandSpec[] = [
@@ -219,6 +185,7 @@ export const commands: readonly CommandSpec[] = [
         confirm: text(given.options.confirm),
       }),
   },
+  ...adminCommands,
   {
     path: 'doctor',
     help: 'help.doctor',

@@ -47,12 +47,16 @@ export interface Terminal {
   readonly rows: number
   /** A sentence of the catalogue in the person's language. Values are made printable. */
   t(key: MessageKey, values?: MessageValues): string
+  /** Whether stdout still has a reader; false once `… | head` has seen enough. */
+  readonly isHeard: boolean
   /** A result: shown even with `-q`. */
   say(text: string): void
   /** As `say`, but no line is broken: it is there to be copied. */
   sayWhole(text: string): void
   /** What helps on the way to it: not shown with `-q`. */
   note(text: string): void
+  /** As `note`, but always on stderr: where stdout is for a result alone, that goes into a file. */
+  aside(text: string): void
   warn(text: string): void
   /** As `warn`, unbroken. */
   warnWhole(text: string): void

@@ -42,6 +42,10 @@ const missingInputs = [
   'current_pin',
   'new_pin',
   'confirmation',
+  'token_name',
+  'token_scopes',
+  'token_lifetime',
+  'token',
 ] as const
 
 /** These codes are of any item; a WeChat account is not unbound where a number is. */

@@ -45,6 +45,8 @@ export const exitCodes = {
   key_other_plugged_in: refused,
   key_still_plugged_in: timedOut,
   confirmation_wrong: usage,
+  options_conflict: usage,
+  output_unwritable: usage,
   doctor_found_faults: refused,
   demo_server_failed: server,
   demo_failed: bug,

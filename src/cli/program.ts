@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { type VerificationMethod, verificationMethods } from '../contract/schemas.ts'
-import { type CommandSpec, commands, type Given, groups, menu } from './command-table.ts'
+import type { CommandSpec, Given } from './command-spec.ts'
+import { commands, groups, menu } from './command-table.ts'
 import { languageOf, languages, type MessageKey, type Translate } from './messages/catalogue.ts'
 import { widthOf } from './terminal/text-width.ts'
 import { UsageError, usageError } from './usage.ts'

@@ -26,6 +26,8 @@ export const commandErrorCodes = [
   'key_other_plugged_in',
   'key_still_plugged_in',
   'confirmation_wrong',
+  'options_conflict',
+  'output_unwritable',
   'doctor_found_faults',
   'demo_server_failed',
   'demo_failed',

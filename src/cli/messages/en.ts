@@ -1,3 +1,4 @@
+import { enAdmin } from './en-admin.ts'
 import { enErrors } from './en-errors.ts'
 import { enHelp } from './en-help.ts'
 import { enKeyErrors } from './en-key-errors.ts'
@@ -190,5 +191,13 @@ const enWords = {
 } as const
 
 /** English: the catalogue that gives the keys. */
-export const en = { ...enWords, ...enHelp, ...enErrors, ...enKeys, ...enKeyErrors, ...enWebAuthnErrors } as const
+export const en = {
+  ...enWords,
+  ...enHelp,
+  ...enErrors,
+  ...enAdmin,
+  ...enKeys,
+  ...enKeyErrors,
+  ...enWebAuthnErrors,
+} as const
 export type Catalogue = typeof en

@@ -1,4 +1,5 @@
 import type { Catalogue } from './en.ts'
+import { zhCnAdmin } from './zh-CN-admin.ts'
 import { zhCnErrors } from './zh-CN-errors.ts'
 import { zhCnHelp } from './zh-CN-help.ts'
 import { zhCnKeyErrors } from './zh-CN-key-errors.ts'
@@ -186,6 +187,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'demo.ended': '演示已结束，没有留下任何内容。',
   ...zhCnHelp,
   ...zhCnErrors,
+  ...zhCnAdmin,
   ...zhCnKeys,
   ...zhCnKeyErrors,
   ...zhCnWebAuthnErrors,

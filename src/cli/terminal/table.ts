@@ -7,12 +7,14 @@ const gap = '  '
 const widestCell = 32
 const narrowestCell = 16
 
-/** Narrows the widest column, where that is enough; never one whose cells are there to be copied. */
+/** Narrows the widest columns, as far as that is enough; never one whose cells are there to be copied. */
 function makeFit(widths: number[], room: number, isCopied: (column: number) => boolean): void {
-  const excess = widths.reduce((sum, width) => sum + width, 0) - room
-  const widest = Math.max(...widths.filter((_width, column) => !isCopied(column)))
-  const column = widths.findIndex((width, index) => width === widest && !isCopied(index))
-  if (excess > 0 && widest - excess >= narrowestCell) widths[column] = widest - excess
+  for (let excess = widths.reduce((sum, width) => sum + width, 0) - room; excess > 0; excess--) {
+    const widest = Math.max(...widths.filter((_width, column) => !isCopied(column)))
+    const column = widths.findIndex((width, index) => width === widest && !isCopied(index))
+    if (widest <= narrowestCell) return
+    widths[column] = widest - 1
+  }
 }
 
 /**

@@ -102,12 +102,18 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     get rows() {
       return words.rows || 24
     },
+    get isHeard() {
+      return stdout.errored === null
+    },
     t,
     paint,
     say: text => writeOn(words, text),
     sayWhole: write,
     note: text => {
       if (!quiet) writeOn(words, text)
+    },
+    aside: text => {
+      if (!quiet) writeOn(stderr, text)
     },
     warn: text => writeOn(stderr, text),
     warnWhole: text => void stderr.write(`${text}\n`),

@@ -1,4 +1,6 @@
 import { type Accounts, createAccounts } from './accounts.ts'
+import { type AdminAccounts, createAdminAccounts } from './admin/admin-accounts.ts'
+import { createServiceTokens, type ServiceTokens } from './admin/service-tokens.ts'
 import { type ContactBindings, createContactBindings } from './bindings/contact-bindings.ts'
 import { createTotpBindings, type TotpBindings } from './bindings/totp-bindings.ts'
 import { createUnbinding, type Unbinding } from './bindings/unbinding.ts'
@@ -29,6 +31,8 @@ export interface Services {
   readonly unbinding: Unbinding
   readonly receipts: Receipts
   readonly reversals: Reversals
+  readonly adminAccounts: AdminAccounts
+  readonly serviceTokens: ServiceTokens
 }
 
 export function createServices(domain: Domain): Services {
@@ -48,5 +52,7 @@ export function createServices(domain: Domain): Services {
     unbinding: createUnbinding(domain, stepUps),
     receipts: createReceipts(domain),
     reversals: createReversals(domain),
+    adminAccounts: createAdminAccounts(domain, stepUps),
+    serviceTokens: createServiceTokens(domain, stepUps),
   }
 }

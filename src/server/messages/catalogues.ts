@@ -30,6 +30,11 @@ export const en = {
   sms_notice:
     '{{service}}: {{name}}, account {{account}}, {{time}} UTC. Not you? Run "hufu passwd" at once, then "hufu status".',
   sms_notice_link: '{{service}}: {{name}}, account {{account}}, {{time}} UTC. Not you? Undo it here:\n{{link}}',
+  mail_notice_by_admin:
+    '{{what}}\n\nAccount: {{username}}\nTime: {{time}} UTC\nBy: an administrator\n\nIf you did not expect this, ask your administrator.',
+  sms_notice_by_admin:
+    '{{service}}: {{name}}, account {{account}}, {{time}} UTC. Not expected? Ask your administrator.',
+  name_by_admin: '{{name}} by admin',
 
   // What changed, as a sentence, and as a name of at most 20 characters.
   'password.change': 'The password was changed, and the other sessions were ended.',
@@ -77,6 +82,13 @@ export const en = {
   'webauthn.counter_regressed':
     'The counter of the security key "{{old}}" stepped back: a copy of it may exist. It still works; unbind it if you are not sure.',
   'webauthn.counter_regressed.name': 'key may be copied',
+  'account.disable': 'The account was disabled: nobody can sign in to it, and all sessions were ended.',
+  'account.disable.name': 'disabled',
+  'account.enable': 'The account was enabled again: you can sign in as before.',
+  'account.enable.name': 'enabled',
+  'account.reset_link':
+    'A one-time link that sets a new password was made. Until somebody uses it, your password works as before.',
+  'account.reset_link.name': 'reset link',
   wechat_bound:
     'Done: this WeChat account is now bound to {{username}} at {{service}}. If this was not you, tell the owner of the QR code to run "hufu unbind wechat".',
   wechat_refused_elsewhere:
@@ -122,6 +134,10 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   this_was_not_me: '不是我操作的：{{link}}',
   sms_notice: '【{{service}}】账户 {{account}}：{{name}}（{{time}} UTC）。非本人操作请立即运行 hufu passwd。',
   sms_notice_link: '【{{service}}】账户 {{account}}：{{name}}（{{time}} UTC）。非本人操作请点此撤销：\n{{link}}',
+  mail_notice_by_admin:
+    '{{what}}\n\n账户：{{username}}\n时间：{{time}} UTC\n操作者：管理员\n\n如果您事先并不知情，请联系管理员核实。',
+  sms_notice_by_admin: '【{{service}}】账户 {{account}}：{{name}}（{{time}} UTC）。如不知情，请联系管理员核实。',
+  name_by_admin: '{{name}}，管理员操作',
 
   'password.change': '账户密码已修改，其他会话已全部退出。',
   'password.change.name': '账户密码修改',
@@ -165,6 +181,12 @@ export const zhCN: Readonly<Record<ServerMessageKey, string>> = {
   'recovery_code.used.name': '恢复码被使用',
   'webauthn.counter_regressed': '安全密钥“{{old}}”的计数器出现回退，可能存在复制品。它仍可使用；如有疑虑，请解绑。',
   'webauthn.counter_regressed.name': '安全密钥疑似被复制',
+  'account.disable': '账户已停用：任何人都无法登录，所有会话均已退出。',
+  'account.disable.name': '账户停用',
+  'account.enable': '账户已恢复使用，您可以照常登录。',
+  'account.enable.name': '账户恢复',
+  'account.reset_link': '已生成用于设置新密码的一次性链接。链接被使用之前，原密码仍然有效。',
+  'account.reset_link.name': '密码重置链接',
   wechat_bound:
     '绑定成功：此微信已绑定到 {{service}} 账户 {{username}}。如非本人操作，请让二维码的主人运行 hufu unbind wechat 解绑。',
   wechat_refused_elsewhere: '此微信已绑定到 {{service}} 的其他账户，本次未做任何变更。',

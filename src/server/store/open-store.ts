@@ -6,14 +6,17 @@ import { GroupCommit } from './group-commit.ts'
 import type { Handle } from './handle.ts'
 import { migrate } from './migrate.ts'
 import { accountQueries } from './queries/accounts.ts'
+import { auditQueries } from './queries/audit.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
+import { directoryQueries } from './queries/directory.ts'
 import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
 import { outboxQueries, providerHealthQueries } from './queries/outbox.ts'
 import { eventQueries, throttleQueries } from './queries/records.ts'
 import { reversalQueries } from './queries/reversals.ts'
+import { serviceTokenQueries } from './queries/service-tokens.ts'
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
 import { wechatAuthorisationQueries } from './queries/wechat-authorisations.ts'
 import type { Tables } from './schema.ts'
@@ -36,6 +39,9 @@ const queriesOn = (db: Handle): Queries => ({
   links: linkQueries(db),
   reversals: reversalQueries(db),
   settings: settingQueries(db),
+  directory: directoryQueries(db),
+  serviceTokens: serviceTokenQueries(db),
+  audit: auditQueries(db),
 })
 
 /** Creates the file of a database, readable and writable by its owner alone, before SQLite would with a wider mode. */

@@ -1,0 +1,40 @@
+import type { Context } from './context.ts'
+import type { MessageKey } from './messages/catalogue.ts'
+
+/** What the command line gave to one command. */
+export interface Given {
+  readonly arguments: Readonly<Record<string, string | undefined>>
+  readonly options: Readonly<Record<string, string | boolean | undefined>>
+}
+
+export interface ArgumentSpec {
+  readonly name: string
+  readonly help: MessageKey
+  readonly required?: true
+}
+
+export interface OptionSpec {
+  /** As commander writes them: `--limit <n>`. */
+  readonly flags: string
+  readonly help: MessageKey
+}
+
+/** One subcommand, as data; its module is loaded when it runs. */
+export interface CommandSpec {
+  readonly path: string
+  readonly help: MessageKey
+  readonly arguments?: readonly ArgumentSpec[]
+  readonly options?: readonly OptionSpec[]
+  /**
+   * `session`: the person has to be logged in. `admin`: that, or a service token has to be given. `server`: an account
+   * server has to be known.
+   */
+  readonly needs: 'session' | 'admin' | 'server' | 'nothing'
+  /** Runs when its parent is named alone. */
+  readonly isDefault?: true
+  run(context: Context, given: Given): Promise<void>
+}
+
+/** The value of an option that takes one. */
+export const text = (value: string | boolean | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined
