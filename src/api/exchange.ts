@@ -161,7 +161,7 @@ export function openConnection(
     const { request, Agent } = protocol === 'https:' ? await import('node:https') : await import('node:http')
     return {
       request,
-      agent: new Agent({ keepAlive: true, maxSockets: 1, timeout: idleLimitMilliseconds }),
+      agent: new Agent({ keepAlive: true, maxSockets: 2, timeout: idleLimitMilliseconds }),
       options: {
         protocol,
         // A URL writes an IPv6 address in brackets, a socket takes it without.

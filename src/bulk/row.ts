@@ -118,13 +118,14 @@ function judge(row: Row): Interpreted {
 export const usernameKey = (username: string): string => username.normalize('NFKC').toLowerCase()
 
 /** As the server compares addresses: case-folded. */
-export const emailKey = (email: string): string => email.trim().normalize('NFC').toLowerCase()
+export const emailKey = (email: string): string => email.normalize('NFC').toLowerCase()
 
 /**
  * One text for the ways to write a number: digits after the international prefix, a bare mainland number with its own.
  * The server knows more of numbers; what this tells apart and the server does not is refused when it is applied.
  */
 export function phoneKey(phone: string): string {
+  if (/^\+\d+$/.test(phone)) return phone.slice(1)
   const plain = phone.normalize('NFKC').replace(/[^\d+]/g, '')
   const digits = plain.replace(/\D/g, '')
   if (plain.startsWith('+')) return digits

@@ -130,6 +130,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
     random,
     env,
     signal,
+    timeoutSeconds: globals.timeout,
     demo,
     explain,
   }

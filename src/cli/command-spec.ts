@@ -30,6 +30,8 @@ export interface CommandSpec {
    * server has to be known.
    */
   readonly needs: 'session' | 'admin' | 'server' | 'nothing'
+  /** `--timeout` is how long it waits for the server each time, and not for how long it runs. */
+  readonly keepsTime?: true
   /** Runs when its parent is named alone. */
   readonly isDefault?: true
   run(context: Context, given: Given): Promise<void>

@@ -77,6 +77,10 @@ export interface Terminal {
   secret(question: string, stop?: AbortSignal): Promise<string>
   confirm(question: string, preselected: boolean): Promise<boolean>
   waiting(text: string): Waiting
+  /** Whether `progress` is a line that changes. */
+  readonly isProgressLive: boolean
+  /** How far something long is, on stderr; as `waiting` on a screen, plain lines elsewhere. Nothing with `-q`, `--json`. */
+  progress(text: string): Waiting
   /**
    * Shows a QR code that scans on dark and light terminals, with `beside` as text. Where the screen is too small or
    * not UTF-8, says so and shows the text alone.
@@ -189,6 +193,8 @@ export interface Context {
   readonly random: Random
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
+  /** What `--timeout` says, for commands that keep time by themselves. */
+  readonly timeoutSeconds: number | undefined
   readonly demo: DemoHost
   /** Says an error in people's words, and what to do next: `next`, where its usual words do not fit. */
   explain(error: unknown, next?: string): void

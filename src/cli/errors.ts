@@ -42,6 +42,8 @@ const missingInputs = [
   'current_pin',
   'new_pin',
   'confirmation',
+  'reason',
+  'file',
   'token_name',
   'token_scopes',
   'token_lifetime',
@@ -116,6 +118,18 @@ function triesLeft(details: unknown): { count?: number } {
   return typeof left === 'number' ? { count: left } : {}
 }
 
+const fileChanges = ['replaced', 'shrank', 'grew', 'changed'] as const
+
+/** What a file of rebindings has to do with, in words of the person's language. */
+function bulkWords(values: unknown, { t }: Terminal): MessageValues {
+  const [how, meant] = [textOf(member(values, 'how')), textOf(member(values, 'meant'))]
+  const change = fileChanges.find(each => each === how)
+  return {
+    suggestion: meant === '' ? '' : t('usage.did_you_mean', { what: meant }),
+    ...(change ? { how: t(`bulk.how.${change}`) } : {}),
+  }
+}
+
 function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
   const { terminal, server, now } = around
   const seconds = member(error, 'retryAfterSeconds')
@@ -135,6 +149,7 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     missing: missingWords(error, terminal),
     option: Array.isArray(options) ? options.join(terminal.t('list.or')) : '',
     ...(typeof values === 'object' && values !== null ? (values as MessageValues) : {}),
+    ...bulkWords(values, terminal),
   }
 }
 

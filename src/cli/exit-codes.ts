@@ -14,7 +14,8 @@ export const exits = {
 } as const
 export type Exit = (typeof exits)[keyof typeof exits]
 
-const { bug, usage, notLoggedIn, verificationFailed, refused, throttled, server, timedOut, cancelled } = exits
+const { bug, usage, notLoggedIn, verificationFailed, refused, throttled, server, timedOut, someRowsFailed, cancelled } =
+  exits
 
 /** Every error code, and the exit code that it ends in. The catalogues hold words for each. */
 export const exitCodes = {
@@ -51,6 +52,31 @@ export const exitCodes = {
   demo_server_failed: server,
   demo_failed: bug,
   bug,
+  // a file of rebindings, its journal and its run (src/bulk/error.ts)
+  bulk_not_a_file: usage,
+  bulk_empty: someRowsFailed,
+  bulk_not_utf8: someRowsFailed,
+  bulk_header_malformed: someRowsFailed,
+  bulk_delimiter: someRowsFailed,
+  bulk_column_unknown: someRowsFailed,
+  bulk_column_twice: someRowsFailed,
+  bulk_column_missing: someRowsFailed,
+  bulk_too_many_rows: someRowsFailed,
+  bulk_file_changed: someRowsFailed,
+  bulk_results_needed: usage,
+  bulk_results_is_file: usage,
+  bulk_results_unwritable: usage,
+  bulk_results_changed: usage,
+  bulk_rows_refused: someRowsFailed,
+  bulk_rows_failed: someRowsFailed,
+  bulk_journal_needed: usage,
+  bulk_journal_locked: refused,
+  bulk_journal_malformed: usage,
+  bulk_journal_unwritable: usage,
+  bulk_journal_other_file: refused,
+  bulk_journal_other_options: usage,
+  bulk_paused: server,
+  bulk_cancelled: cancelled,
   // the way to the server (src/api/errors.ts)
   server_url_invalid: usage,
   server_insecure: usage,

@@ -97,7 +97,7 @@ async function runCommand(run: Run, spec: CommandSpec, given: Parameters<Command
   const { clock } = system
   let server = globals.server ?? ''
   const stopListening = system.onStop(() => stop.abort(new CancelledError()))
-  const { timeout } = globals
+  const timeout = spec.keepsTime ? undefined : globals.timeout
   const timer =
     timeout === undefined
       ? undefined

@@ -78,6 +78,7 @@ export async function fakeContext(
     random: systemRandom,
     env: {},
     signal: interaction.signal,
+    timeoutSeconds: undefined,
     demo: { start: () => Promise.reject(new TypeError('no demo here')) },
     explain: (error, next) => {
       sayError(error, { terminal, server: api.origin, now, verbose: false }, next)

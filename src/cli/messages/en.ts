@@ -1,4 +1,5 @@
 import { enAdmin } from './en-admin.ts'
+import { enBulk } from './en-bulk.ts'
 import { enErrors } from './en-errors.ts'
 import { enHelp } from './en-help.ts'
 import { enKeyErrors } from './en-key-errors.ts'
@@ -196,6 +197,7 @@ export const en = {
   ...enHelp,
   ...enErrors,
   ...enAdmin,
+  ...enBulk,
   ...enKeys,
   ...enKeyErrors,
   ...enWebAuthnErrors,

@@ -1,5 +1,6 @@
 import type { Catalogue } from './en.ts'
 import { zhCnAdmin } from './zh-CN-admin.ts'
+import { zhCnBulk } from './zh-CN-bulk.ts'
 import { zhCnErrors } from './zh-CN-errors.ts'
 import { zhCnHelp } from './zh-CN-help.ts'
 import { zhCnKeyErrors } from './zh-CN-key-errors.ts'
@@ -188,6 +189,7 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   ...zhCnHelp,
   ...zhCnErrors,
   ...zhCnAdmin,
+  ...zhCnBulk,
   ...zhCnKeys,
   ...zhCnKeyErrors,
   ...zhCnWebAuthnErrors,

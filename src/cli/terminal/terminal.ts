@@ -140,6 +140,14 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
       const { module, how } = await prompts()
       return module.askYesNo(question, preselected, how)
     },
+    isProgressLive: stderr.isTTY === true && !quiet && !json,
+    progress(text) {
+      if (quiet || json) return noWait
+      if (stderr.isTTY) return showWait(text, stderr)
+      const line = (words: string) => void stderr.write(`${words}\n`)
+      line(text)
+      return { update: line, stop() {} }
+    },
     waiting(text) {
       if (quiet) return noWait
       if (interactive) return showWait(text, promptOutput)
