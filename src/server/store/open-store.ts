@@ -8,6 +8,7 @@ import { migrate } from './migrate.ts'
 import { accountQueries } from './queries/accounts.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
+import { bulkQueries } from './queries/bulk.ts'
 import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
@@ -36,6 +37,7 @@ const queriesOn = (db: Handle): Queries => ({
   links: linkQueries(db),
   reversals: reversalQueries(db),
   settings: settingQueries(db),
+  bulk: bulkQueries(db),
 })
 
 /** Creates the file of a database, readable and writable by its owner alone, before SQLite would with a wider mode. */

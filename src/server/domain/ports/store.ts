@@ -18,6 +18,7 @@ import type {
   WeChatAuthorisationsTable,
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
+import type { BulkQueries } from './bulk-queries.ts'
 
 /** A phone number or an email address. */
 export type Channel = 'phone' | 'email'
@@ -46,6 +47,7 @@ export interface Queries {
   readonly reversals: ReversalQueries
   readonly settings: SettingQueries
   readonly figures: FigureQueries
+  readonly bulk: BulkQueries
 }
 
 export interface Store {
