@@ -112,6 +112,7 @@ export const exitCodes = {
   password_too_long: refused,
   password_too_common: refused,
   password_unchanged: refused,
+  password_hash_invalid: refused,
   phone_number_invalid: usage,
   phone_country_unserved: refused,
   channel_off: refused,

@@ -35,6 +35,10 @@ export const problems = {
   password_too_short: { status: 422, title: 'The new password is too short.' },
   password_too_long: { status: 422, title: 'The new password is too long.' },
   password_too_common: { status: 422, title: 'The new password is among the most common ones.' },
+  password_hash_invalid: {
+    status: 422,
+    title: 'This is no PHC string of argon2id with parameters that this server takes.',
+  },
   password_unchanged: { status: 422, title: 'The new password equals the old one.' },
   phone_number_invalid: { status: 422, title: 'This is no phone number that can receive a code.' },
   phone_country_unserved: { status: 422, title: 'No text messages are sent to this country.' },

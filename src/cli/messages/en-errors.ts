@@ -152,6 +152,9 @@ export const enErrors = {
   'next.password_too_common': 'Choose one that nobody else would; several words do well.',
   'error.password_unchanged': 'The new password is the old one.',
   'next.password_unchanged': 'Choose another.',
+  'error.password_hash_invalid': 'This is no password hash that the server takes.',
+  'next.password_hash_invalid':
+    'Give a PHC string of argon2id: $argon2id$v=19$m=19456,t=2,p=1$SALT$HASH, with 7 to 64 MiB of memory (m in KiB), t from 1 to 10, p from 1 to 4, base64 without padding.',
   'error.phone_number_invalid': 'This number cannot receive a code.',
   'next.phone_number_invalid': 'Give a mobile number, with its country: +8613800138000.',
   'error.phone_country_unserved': 'This server sends no text messages to that country.',

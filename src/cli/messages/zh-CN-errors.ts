@@ -151,6 +151,9 @@ export const zhCnErrors: Readonly<Record<keyof typeof enErrors, string>> = {
   'next.password_too_common': '请换一个别人想不到的密码，几个词连在一起就很好。',
   'error.password_unchanged': '新密码与原密码相同。',
   'next.password_unchanged': '请换一个新密码。',
+  'error.password_hash_invalid': '服务器不接受此密码哈希。',
+  'next.password_hash_invalid':
+    '请提供 argon2id 的 PHC 字符串：$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH，内存 7 至 64 MiB（m 以 KiB 计），t 为 1 至 10，p 为 1 至 4，base64 不带填充。',
   'error.phone_number_invalid': '这个号码无法接收验证码。',
   'next.phone_number_invalid': '请输入手机号码，境外号码要带国家或地区代码，如 +8613800138000。',
   'error.phone_country_unserved': '此服务器不向该国家或地区发送短信。',

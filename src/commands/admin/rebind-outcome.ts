@@ -3,7 +3,6 @@ import { linkCommand, linkUrl } from '../../bulk/results.ts'
 import type { RunOutcome } from '../../bulk/run-state.ts'
 import type { Context, Terminal } from '../../cli/context.ts'
 import { timeOf, wallTime } from '../../lib/clock.ts'
-import type { RebindOptions } from './rebind.ts'
 
 const membersOf = (outcome: RunOutcome, results: string | undefined) => {
   const { runId, kind, isDry, rows, applied, unchanged, failed, skipped, refused, changes } = outcome
@@ -62,7 +61,7 @@ async function showLinks({ linkRow }: RunOutcome, { terminal, api }: Context): P
  */
 export async function sayOutcome(
   context: Context,
-  { results, file }: RebindOptions,
+  { results, file }: { readonly results: string | undefined; readonly file: string | undefined },
   outcome: RunOutcome,
 ): Promise<void> {
   const { terminal } = context

@@ -7,7 +7,8 @@ import { recordEvent } from './events.ts'
 import type { Channel, Queries } from './ports/store.ts'
 import { makeUndoLink } from './undo-links.ts'
 
-const noticeLifetime = 24 * 60 * 60_000
+/** How long a notice makes sense, in milliseconds. */
+export const noticeLifetime = 24 * 60 * 60_000
 
 /** A change to an account's security settings, as it is told and recorded. */
 export interface Change {
@@ -34,7 +35,7 @@ export interface Change {
   readonly undoable?: Channel
 }
 
-interface Destination {
+export interface Destination {
   readonly channel: Channel
   readonly destination: string
 }
@@ -43,10 +44,13 @@ interface Destination {
  * Whether a notice can ever arrive there. One for a provider that is off for a minute waits for it in the outbox: the
  * owner's warning must not depend on the minute.
  */
-const isServed = ({ outbox }: Pick<Domain, 'outbox'>, { channel, destination }: Destination): boolean =>
+export const isServed = ({ outbox }: Pick<Domain, 'outbox'>, { channel, destination }: Destination): boolean =>
   outbox.isConfigured(channel) && outbox.reach(channel, destination) !== 'unserved'
 
-function destinationsOf(account: AccountsTable): Destination[] {
+/** What is bound to an account that a notice can be sent to. */
+export function destinationsOf(
+  account: Pick<AccountsTable, 'phone_number' | 'email_address' | 'email_key'>,
+): Destination[] {
   return (['email', 'phone'] as const).flatMap(channel => {
     const bound = boundContact(account, channel)
     return bound ? [{ channel, destination: bound.value }] : []

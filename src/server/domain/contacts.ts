@@ -54,7 +54,7 @@ export function parseContact(
 
 /** The number or address that is bound to `account`, as `parseContact` gives it; `null` when none is. */
 export function boundContact(
-  account: AccountsTable,
+  account: Pick<AccountsTable, 'phone_number' | 'email_address' | 'email_key'>,
   channel: 'phone' | 'email',
 ): { value: string; key: string } | null {
   const value = channel === 'phone' ? account.phone_number : account.email_address

@@ -14,23 +14,35 @@ export interface IssuedLink {
   readonly expiresAt: number
 }
 
-/** Makes a one-time link in the caller's transaction; earlier ones of the account for the same purpose stop working. */
-export async function issueLink(
+/** A one-time link and the row that is stored of it. */
+export function newLink(
   { clock, random, policy }: Pick<Domain, 'clock' | 'random' | 'policy'>,
-  queries: Queries,
   account: Pick<AccountsTable, 'id'>,
   purpose: LinkPurpose,
-): Promise<IssuedLink> {
+  id = newId(random),
+) {
   const now = clock.now()
-  const issued = { id: newId(random), secret: newSecret(random), expiresAt: now + policy.linkLifetime }
-  await queries.links.endPurpose(account.id, purpose, now)
-  await queries.links.insert({
-    id: issued.id,
+  const issued: IssuedLink = { id, secret: newSecret(random), expiresAt: now + policy.linkLifetime }
+  const row = {
+    id,
     account_id: account.id,
     secret_hash: hashSecret(issued.secret),
     created_at: now,
     expires_at: issued.expiresAt,
     purpose,
-  })
+  }
+  return { issued, row }
+}
+
+/** Makes a one-time link in the caller's transaction; earlier ones of the account for the same purpose stop working. */
+export async function issueLink(
+  domain: Pick<Domain, 'clock' | 'random' | 'policy'>,
+  queries: Queries,
+  account: Pick<AccountsTable, 'id'>,
+  purpose: LinkPurpose,
+): Promise<IssuedLink> {
+  const { issued, row } = newLink(domain, account, purpose)
+  await queries.links.endPurpose(account.id, purpose, row.created_at)
+  await queries.links.insert(row)
   return issued
 }

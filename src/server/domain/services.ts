@@ -7,6 +7,8 @@ import { createUnbinding, type Unbinding } from './bindings/unbinding.ts'
 import { createWebAuthnBindings, type WebAuthnBindings } from './bindings/webauthn-bindings.ts'
 import { createWeChatAuthorisations, type WeChatAuthorisations } from './bindings/wechat-authorisation.ts'
 import { createWeChatBindings, type WeChatBindings } from './bindings/wechat-bindings.ts'
+import { createRebinding, type Rebinding } from './bulk/rebinding.ts'
+import { createRuns, type Runs } from './bulk/runs.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { createReceipts, type Receipts } from './delivery/receipts.ts'
 import type { Domain } from './domain.ts'
@@ -33,10 +35,13 @@ export interface Services {
   readonly reversals: Reversals
   readonly adminAccounts: AdminAccounts
   readonly serviceTokens: ServiceTokens
+  readonly runs: Runs
+  readonly rebinding: Rebinding
 }
 
 export function createServices(domain: Domain): Services {
   const stepUps = createStepUps(domain)
+  const runs = createRuns(domain, stepUps)
   return {
     domain,
     accounts: createAccounts(domain),
@@ -54,5 +59,7 @@ export function createServices(domain: Domain): Services {
     reversals: createReversals(domain),
     adminAccounts: createAdminAccounts(domain, stepUps),
     serviceTokens: createServiceTokens(domain, stepUps),
+    runs,
+    rebinding: createRebinding(domain, runs),
   }
 }

@@ -99,6 +99,45 @@ export function noticeMessage(
   }
 }
 
+/** One of the things that an administrator has changed. */
+export interface AdminChange {
+  readonly what: NoticeKey
+  /** Masked `old` and `new`. */
+  readonly values: Readonly<Record<string, string>>
+}
+
+/**
+ * The message that tells what an administrator has changed, in words of its own: it came from nobody's session, so no
+ * command sets it right, and where it came from says nothing to an account's owner.
+ */
+export function adminNotice(
+  { channel, destination }: Destination,
+  changes: readonly AdminChange[],
+  { username, at }: Pick<NoticeFacts, 'username' | 'at'>,
+  serviceName: string,
+  locale: Locale,
+): NewMessage {
+  const [first] = changes
+  const name: ServerMessageKey = first && changes.length === 1 ? `${first.what}.name` : 'admin.changes.name'
+  const notice = { what: sentence(locale, name), account: maskUsername(username), time: minute(at) }
+  const common = { service: serviceName, time: notice.time }
+  const what = () => changes.map(change => sentence(locale, change.what, change.values)).join('\n')
+  const mail = () => `${what()}\n\n${sentence(locale, 'mail_notice_admin', { ...common, username })}`
+  return {
+    channel,
+    to: destination,
+    locale,
+    subject: sentence(locale, 'mail_notice_subject', { ...common, username }),
+    text:
+      channel === 'email'
+        ? mail()
+        : sentence(locale, 'sms_notice_admin', { ...common, name: notice.what, account: notice.account }),
+    code: null,
+    link: null,
+    notice,
+  }
+}
+
 /** The paragraphs of a mail that say how to undo a change. */
 function undoing(
   say: (key: ServerMessageKey, values?: Readonly<Record<string, string>>) => string,

@@ -14,6 +14,7 @@ import { listEvents, readOverview } from '../domain/overview.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
 import { serveAdmin } from './admin.ts'
+import { serveRebind } from './rebind.ts'
 import { serveOperation } from './serve-operation.ts'
 
 /** Serves every operation of the contract. A test holds the contract against what is served. */
@@ -26,6 +27,7 @@ export function serveContract(app: FastifyInstance, services: Services): void {
   serveUnbinding(app, services)
   serveMessages(app, services)
   serveAdmin(app, services)
+  serveRebind(app, services)
 }
 
 function serveServer(app: FastifyInstance, services: Services): void {

@@ -9,6 +9,7 @@ import { accountQueries } from './queries/accounts.ts'
 import { auditQueries } from './queries/audit.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
+import { bulkQueries } from './queries/bulk.ts'
 import { directoryQueries } from './queries/directory.ts'
 import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
@@ -42,6 +43,7 @@ const queriesOn = (db: Handle): Queries => ({
   directory: directoryQueries(db),
   serviceTokens: serviceTokenQueries(db),
   audit: auditQueries(db),
+  bulk: bulkQueries(db),
 })
 
 /** Creates the file of a database, readable and writable by its owner alone, before SQLite would with a wider mode. */

@@ -18,6 +18,7 @@ import type {
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
 import type { AuditQueries, DirectoryQueries, ServiceTokenQueries } from './admin-store.ts'
+import type { BulkQueries } from './bulk-queries.ts'
 
 /** A phone number or an email address. */
 export type Channel = 'phone' | 'email'
@@ -49,6 +50,7 @@ export interface Queries {
   readonly directory: DirectoryQueries
   readonly serviceTokens: ServiceTokenQueries
   readonly audit: AuditQueries
+  readonly bulk: BulkQueries
 }
 
 export interface Store {
