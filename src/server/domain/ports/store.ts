@@ -48,6 +48,13 @@ export interface Queries {
   readonly figures: FigureQueries
 }
 
+/** How many connections to the database this process has, and how many users wait for one. */
+export interface ConnectionFigures {
+  readonly open: number
+  readonly inUse: number
+  readonly waiting: number
+}
+
 export interface Store {
   /** Queries outside of any transaction. */
   readonly read: Queries
@@ -56,12 +63,16 @@ export interface Store {
    * serialisation failure, so it has no side effects but its queries.
    */
   transaction<T>(body: (queries: Queries) => Promise<T>): Promise<T>
-  /** Rejects when the database does not answer. */
+  /** @throws {StoreUnavailable} when the database does not answer within about a second, or can't be written to */
   ping(): Promise<void>
+  /** Where several connections are shared. */
+  readonly connections?: () => ConnectionFigures
   close(): Promise<void>
 }
 
 export interface AccountQueries {
+  /** Whether there is any at all. */
+  exist(): Promise<boolean>
   insert(row: AccountsTable): Promise<Taken | undefined>
   find(id: string): Promise<AccountsTable | undefined>
   findByUsernameKey(key: string): Promise<AccountsTable | undefined>
