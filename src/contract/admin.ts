@@ -112,7 +112,7 @@ export const enableAccount = defineOperation({
   id: 'admin.enable_account',
   method: 'POST',
   url: '/v1/admin/accounts/:username/enable',
-  summary: 'Let the owner of a disabled account in again.',
+  summary: 'Let the owner of a disabled account in again; that of an admin, only an admin in person can.',
   access: 'admin',
   scope: 'accounts',
   stepUp: 'account.enable',
@@ -126,7 +126,8 @@ export const resetLink = defineOperation({
   id: 'admin.reset_link',
   method: 'POST',
   url: '/v1/admin/accounts/:username/reset-link',
-  summary: 'A one-time link by which the owner sets a new password; earlier ones stop working.',
+  summary:
+    'A one-time link by which the owner sets a new password; earlier ones stop working. For the account of an admin, only an admin in person can have one.',
   access: 'admin',
   scope: 'accounts',
   stepUp: 'account.reset_link',

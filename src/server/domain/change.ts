@@ -27,6 +27,10 @@ export interface Change {
   readonly words?: Readonly<Record<string, string>>
   /** A new destination beside those that the account had before. */
   readonly newDestination?: { readonly channel: Channel; readonly destination: string }
+  /** Who made it where it was not the owner: an admin, which the notice says. */
+  readonly actor?: string | null
+  /** The bulk run that it belongs to. */
+  readonly runId?: string | null
   /** The item that a link in the notices sets back to what `account` has. */
   readonly undoable?: Channel
 }
@@ -67,6 +71,8 @@ export async function recordChange(domain: Domain, queries: Queries, caller: Cal
     method: change.method,
     sessionId: change.sessionId,
     details: change.details,
+    actor: change.actor ?? null,
+    runId: change.runId ?? null,
   })
   const before = destinationsOf(account).filter(to => isServed(domain, to))
   const channels = before.map(({ channel }) => channel)
@@ -75,7 +81,13 @@ export async function recordChange(domain: Domain, queries: Queries, caller: Cal
     newDestination &&
     isServed(domain, newDestination) &&
     !before.some(({ destination }) => destination === newDestination.destination)
-  const facts = { username: account.username, at: now, source: caller.source, values: change.words ?? change.details }
+  const facts = {
+    username: account.username,
+    at: now,
+    source: caller.source,
+    values: change.words ?? change.details,
+    byAdmin: Boolean(change.actor),
+  }
   const notify = async (to: Destination, undo: typeof link): Promise<void> => {
     const told = { ...facts, link: undo?.url ?? null, linkExpiresAt: undo?.expiresAt ?? null }
     const message = noticeMessage(to, change.notice, told, domain.policy.serviceName, caller.locale)

@@ -127,5 +127,11 @@ export type Actor =
     })
   | (Caller & {
       readonly kind: 'token'
-      readonly token: { readonly id: string; readonly name: string; readonly scopes: readonly string[] }
+      readonly token: {
+        readonly id: string
+        readonly name: string
+        readonly scopes: readonly string[]
+        /** The account of the admin who made it; `null` where the server did. */
+        readonly createdBy: string | null
+      }
     })

@@ -1,4 +1,6 @@
 import { type Accounts, createAccounts } from './accounts.ts'
+import { type AdminAccounts, createAdminAccounts } from './admin/admin-accounts.ts'
+import { createServiceTokens, type ServiceTokens } from './admin/service-tokens.ts'
 import { type ContactBindings, createContactBindings } from './bindings/contact-bindings.ts'
 import { createTotpBindings, type TotpBindings } from './bindings/totp-bindings.ts'
 import { createUnbinding, type Unbinding } from './bindings/unbinding.ts'
@@ -7,6 +9,7 @@ import { createWeChatAuthorisations, type WeChatAuthorisations } from './binding
 import { createWeChatBindings, type WeChatBindings } from './bindings/wechat-bindings.ts'
 import { createRebinding, type Rebinding } from './bulk/rebinding.ts'
 import { createRuns, type Runs } from './bulk/runs.ts'
+import { createUndoing, type Undoing } from './bulk/undoing.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { createReceipts, type Receipts } from './delivery/receipts.ts'
 import type { Domain } from './domain.ts'
@@ -33,6 +36,9 @@ export interface Services {
   readonly reversals: Reversals
   readonly runs: Runs
   readonly rebinding: Rebinding
+  readonly undoing: Undoing
+  readonly adminAccounts: AdminAccounts
+  readonly serviceTokens: ServiceTokens
 }
 
 export function createServices(domain: Domain): Services {
@@ -55,5 +61,8 @@ export function createServices(domain: Domain): Services {
     reversals: createReversals(domain),
     runs,
     rebinding: createRebinding(domain, runs),
+    undoing: createUndoing(domain, runs),
+    adminAccounts: createAdminAccounts(domain, stepUps),
+    serviceTokens: createServiceTokens(domain, stepUps),
   }
 }

@@ -41,6 +41,8 @@ export interface NoticeFacts {
   readonly at: number
   /** Where the change came from: an address. */
   readonly source: string
+  /** Whether an admin made the change: then its source is nobody's business, and undoing it not the owner's. */
+  readonly byAdmin?: boolean
   /** Masked `old` and `new`. */
   readonly values: Readonly<Record<string, string>>
   /** The address that takes the change back; `null` where there is none, and commands are told in its place. */
@@ -63,18 +65,20 @@ export function noticeMessage(
   serviceName: string,
   locale: Locale,
 ): NewMessage {
-  const { username, source, link } = facts
+  const { username, source, link, byAdmin = false } = facts
+  const name = sentence(locale, `${what}.name`)
   const notice = {
-    what: sentence(locale, `${what}.name`),
+    what: byAdmin ? sentence(locale, 'name_by_admin', { name }) : name,
     account: maskUsername(username),
     time: minute(facts.at),
   }
   const say = (key: ServerMessageKey, values: Readonly<Record<string, string>> = {}) =>
     sentence(locale, key, { service: serviceName, time: notice.time, ...values })
-  const mail = () => [
-    say('mail_notice', { what: sentence(locale, what, facts.values), username, source }),
-    ...undoing(say, link, facts.linkExpiresAt),
-  ]
+  const told = { what: sentence(locale, what, facts.values), username, source }
+  const mail = () =>
+    byAdmin
+      ? [say('mail_notice_by_admin', told)]
+      : [say('mail_notice', told), ...undoing(say, link, facts.linkExpiresAt)]
   const sms = { name: notice.what, account: notice.account }
   return {
     channel,
@@ -84,26 +88,25 @@ export function noticeMessage(
     text:
       channel === 'email'
         ? mail().join('\n\n')
-        : link === null
-          ? say('sms_notice', sms)
-          : say('sms_notice_link', { ...sms, link }),
+        : byAdmin
+          ? say('sms_notice_by_admin', sms)
+          : link === null
+            ? say('sms_notice', sms)
+            : say('sms_notice_link', { ...sms, link }),
     code: null,
     link,
     notice,
   }
 }
 
-/** One of the things that an administrator has changed. */
+/** One of the things that an admin has changed. */
 export interface AdminChange {
   readonly what: NoticeKey
   /** Masked `old` and `new`. */
   readonly values: Readonly<Record<string, string>>
 }
 
-/**
- * The message that tells what an administrator has changed, in words of its own: it came from nobody's session, so no
- * command sets it right, and where it came from says nothing to an account's owner.
- */
+/** The message that tells what an admin has changed, in as many sentences as there are changes. */
 export function adminNotice(
   { channel, destination }: Destination,
   changes: readonly AdminChange[],
@@ -112,11 +115,14 @@ export function adminNotice(
   locale: Locale,
 ): NewMessage {
   const [first] = changes
-  const name: ServerMessageKey = first && changes.length === 1 ? `${first.what}.name` : 'admin.changes.name'
-  const notice = { what: sentence(locale, name), account: maskUsername(username), time: minute(at) }
+  const name = sentence(locale, first && changes.length === 1 ? `${first.what}.name` : 'admin.changes.name')
+  const notice = {
+    what: sentence(locale, 'name_by_admin', { name }),
+    account: maskUsername(username),
+    time: minute(at),
+  }
   const common = { service: serviceName, time: notice.time }
-  const what = () => changes.map(change => sentence(locale, change.what, change.values)).join('\n')
-  const mail = () => `${what()}\n\n${sentence(locale, 'mail_notice_admin', { ...common, username })}`
+  const said = () => changes.map(change => sentence(locale, change.what, change.values)).join(' ')
   return {
     channel,
     to: destination,
@@ -124,8 +130,8 @@ export function adminNotice(
     subject: sentence(locale, 'mail_notice_subject', { ...common, username }),
     text:
       channel === 'email'
-        ? mail()
-        : sentence(locale, 'sms_notice_admin', { ...common, name: notice.what, account: notice.account }),
+        ? sentence(locale, 'mail_notice_by_admin', { ...common, username, what: said() })
+        : sentence(locale, 'sms_notice_by_admin', { ...common, name: notice.what, account: notice.account }),
     code: null,
     link: null,
     notice,

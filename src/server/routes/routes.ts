@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import * as account from '../../contract/account.ts'
-import * as admin from '../../contract/admin.ts'
 import * as bindings from '../../contract/bindings.ts'
 import * as credentials from '../../contract/credentials.ts'
 import * as logins from '../../contract/logins.ts'
@@ -14,6 +13,7 @@ import { listMessages, readMessage } from '../domain/delivery/message-status.ts'
 import { listEvents, readOverview } from '../domain/overview.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
+import { serveAdmin } from './admin.ts'
 import { serveRebind } from './rebind.ts'
 import { serveOperation } from './serve-operation.ts'
 
@@ -144,13 +144,4 @@ function serveMessages(app: FastifyInstance, services: Services): void {
   const { domain } = services
   serveOperation(app, services, messages.readMessage, ({ params }) => readMessage(domain, params.message_id))
   serveOperation(app, services, messages.listMessages, ({ query }) => listMessages(domain, query))
-}
-
-function serveAdmin(app: FastifyInstance, services: Services): void {
-  serveOperation(app, services, admin.createAccount, ({ body, actor }) =>
-    services.accounts.create(
-      { username: body.username, emailAddress: body.email_address, phoneNumber: body.phone_number },
-      actor,
-    ),
-  )
 }

@@ -1,15 +1,18 @@
 import type { Queries } from '../domain/ports/store.ts'
 import type { Handle } from './handle.ts'
 import { accountQueries } from './queries/accounts.ts'
+import { auditQueries } from './queries/audit.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
 import { bulkQueries } from './queries/bulk.ts'
+import { directoryQueries } from './queries/directory.ts'
 import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
 import { outboxQueries, providerHealthQueries } from './queries/outbox.ts'
 import { eventQueries, throttleQueries } from './queries/records.ts'
 import { reversalQueries } from './queries/reversals.ts'
+import { serviceTokenQueries } from './queries/service-tokens.ts'
 import { challengeQueries, codeQueries } from './queries/step-up.ts'
 import { wechatAuthorisationQueries } from './queries/wechat-authorisations.ts'
 
@@ -28,6 +31,9 @@ export const queriesOn = (db: Handle): Queries => ({
   outbox: outboxQueries(db),
   figures: figureQueries(db),
   bulk: bulkQueries(db),
+  directory: directoryQueries(db),
+  serviceTokens: serviceTokenQueries(db),
+  audit: auditQueries(db),
   providerHealth: providerHealthQueries(db),
   links: linkQueries(db),
   reversals: reversalQueries(db),

@@ -6,6 +6,8 @@ import { hashSecret, newId, newSecret } from '../secret-keys.ts'
 import type { Sessions } from '../sessions.ts'
 import type { StepUps } from '../step-up.ts'
 
+type Person = Extract<Actor, { kind: 'person' }>
+
 /** Tells a service token from a session's secret, and from other things where one has gone astray. */
 const tokenPrefix = 'hufu_'
 
@@ -30,14 +32,23 @@ export async function authenticateActor(
     return { ...member, kind: 'person', proof }
   }
   const now = clock.now()
-  const token = await store.read.links.findServiceCredential(hashSecret(bearer), now)
+  const token = await store.read.serviceTokens.findLive(hashSecret(bearer), now)
   if (!token) throw new Refusal('service_credential_invalid')
   const scopes = token.scopes.split(' ')
   if (scope === null || !scopes.includes(scope)) throw new Refusal('service_scope_missing', { scope })
   if (now - (token.last_used_at ?? 0) >= touchAfter) {
-    await store.transaction(queries => queries.links.touchServiceCredential(token.id, now))
+    await store.transaction(queries => queries.serviceTokens.touch(token.id, now))
   }
-  return { ...caller, kind: 'token', token: { id: token.id, name: token.name, scopes } }
+  return { ...caller, kind: 'token', token: { id: token.id, name: token.name, scopes, createdBy: token.created_by } }
+}
+
+/**
+ * The admin in person, for what no token may do whatever its scopes are.
+ * @throws {Refusal} `service_scope_missing`
+ */
+export function requirePerson(actor: Actor): Person {
+  if (actor.kind === 'token') throw new Refusal('service_scope_missing', { scope: null })
+  return actor
 }
 
 /** Who did it, for the audit: `admin:USERNAME`, `token:NAME`. */
@@ -47,16 +58,17 @@ export const actorName = (actor: Actor): string =>
 /**
  * Runs a change in one transaction, in a person's case with the consumption of their proof, which must have been given
  * for exactly this value. A token's scope, which `authenticateActor` has looked at, stands in the place of a proof.
+ * @param change is told the verification method behind it, for its event; `service` for a token
  * @throws {Refusal} `insufficient_user_authentication` with a fresh challenge, and what `change` throws
  */
 export function withAuthority<T>(
   { domain, stepUps }: { domain: Domain; stepUps: StepUps },
   actor: Actor,
   use: { operation: StepUpOperation; value: string },
-  change: (queries: Queries) => Promise<T>,
+  change: (queries: Queries, method: string | null) => Promise<T>,
 ): Promise<T> {
-  if (actor.kind === 'token') return domain.store.transaction(change)
-  return stepUps.withProof(actor, { ...use, proof: actor.proof }, change)
+  if (actor.kind === 'token') return domain.store.transaction(queries => change(queries, 'service'))
+  return stepUps.withProof(actor, { ...use, proof: actor.proof }, (queries, { method }) => change(queries, method))
 }
 
 /** Makes a token that no admin asked for: that of the ephemeral server, and of tests. */
@@ -66,7 +78,7 @@ export async function createOwnToken(
   lifetime: number,
 ): Promise<string> {
   const { secret, row } = newToken({ random, clock }, { name: 'hufud', scopes, lifetime, createdBy: null })
-  await store.transaction(queries => queries.links.insertServiceCredential(row))
+  await store.transaction(queries => queries.serviceTokens.insert(row))
   return secret
 }
 

@@ -10,7 +10,6 @@ import type {
   ProviderHealthTable,
   RecoveryCodesTable,
   ReversalsTable,
-  ServiceCredentialsTable,
   SessionsTable,
   ThrottlesTable,
   TotpTable,
@@ -18,6 +17,7 @@ import type {
   WeChatAuthorisationsTable,
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
+import type { AuditQueries, DirectoryQueries, ServiceTokenQueries } from './admin-store.ts'
 import type { BulkQueries } from './bulk-queries.ts'
 
 /** A phone number or an email address. */
@@ -47,6 +47,9 @@ export interface Queries {
   readonly reversals: ReversalQueries
   readonly settings: SettingQueries
   readonly figures: FigureQueries
+  readonly directory: DirectoryQueries
+  readonly serviceTokens: ServiceTokenQueries
+  readonly audit: AuditQueries
   readonly bulk: BulkQueries
 }
 
@@ -79,7 +82,8 @@ export interface AccountQueries {
   find(id: string): Promise<AccountsTable | undefined>
   findByUsernameKey(key: string): Promise<AccountsTable | undefined>
   setPassword(id: string, hash: string, now: number): Promise<void>
-  setLocale(id: string, locale: string): Promise<void>
+  /** @returns false when the account is disabled; else no other transaction disables it until this one ends */
+  setLocale(id: string, locale: string): Promise<boolean>
   /** @returns whether it was otherwise: disabled, or enabled */
   setDisabled(id: string, disabledAt: number | null): Promise<boolean>
   /** Sets or clears the number or address; `key` is what must be unique. */
@@ -340,20 +344,6 @@ export interface LinkQueries {
   endPurpose(accountId: string, purpose: string, now: number): Promise<void>
   find(secretHash: string, now: number): Promise<{ id: string; account_id: string; purpose: string } | undefined>
   use(id: string, now: number): Promise<boolean>
-  insertServiceCredential(row: {
-    id: string
-    secret_hash: string
-    scopes: string
-    created_at: number
-    expires_at: number
-    name: string
-    created_by: string | null
-  }): Promise<void>
-  findServiceCredential(
-    secretHash: string,
-    now: number,
-  ): Promise<Pick<ServiceCredentialsTable, 'id' | 'name' | 'scopes' | 'last_used_at'> | undefined>
-  touchServiceCredential(id: string, now: number): Promise<void>
 }
 
 export interface SettingQueries {

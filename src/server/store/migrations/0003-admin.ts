@@ -5,6 +5,11 @@ export const statements: readonly string[] = [
   "alter table service_credentials add column name text not null default ''",
   'alter table service_credentials add column created_by text references accounts(id)',
   'alter table service_credentials add column last_used_at bigint',
+  'create index service_credentials_by_time on service_credentials (created_at, id)',
+  `create index service_credentials_by_maker on service_credentials (created_by) where created_by is not null`,
+  // Small: admins and disabled accounts are found without a look at all others.
+  "create index accounts_admins on accounts (username_key) where role = 'admin'",
+  'create index accounts_disabled on accounts (username_key) where disabled_at is not null',
   "alter table enrolment_links add column purpose text not null default 'password'",
   'create index enrolment_links_by_account on enrolment_links (account_id)',
   'alter table sessions add column enrolment_link_id text references enrolment_links(id)',

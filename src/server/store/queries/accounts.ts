@@ -19,6 +19,10 @@ const markUsedBy = {
 
 const findAccount = compiledOnce((db, id: string) => db.selectFrom('accounts').selectAll().where('id', '=', id))
 
+const setLocale = compiledOnce((db, id: string, locale: string) =>
+  db.updateTable('accounts').set({ locale }).where('id', '=', id).where('disabled_at', 'is', null),
+)
+
 export const accountQueries = (db: Handle): AccountQueries => ({
   insert: row =>
     takenOr(
@@ -42,9 +46,7 @@ export const accountQueries = (db: Handle): AccountQueries => ({
       .execute()
   },
 
-  async setLocale(id, locale) {
-    await db.updateTable('accounts').set({ locale }).where('id', '=', id).where('locale', '!=', locale).execute()
-  },
+  setLocale: async (id, locale) => (await setLocale(db, id, locale)).numAffectedRows === 1n,
 
   async setDisabled(id, disabledAt) {
     const { numUpdatedRows } = await db

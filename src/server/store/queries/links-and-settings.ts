@@ -47,26 +47,6 @@ export const linkQueries = (db: Handle): LinkQueries => ({
       .executeTakeFirstOrThrow()
     return numUpdatedRows === 1n
   },
-
-  async insertServiceCredential(row) {
-    await db
-      .insertInto('service_credentials')
-      .values({ ...row, revoked_at: null, last_used_at: null })
-      .execute()
-  },
-
-  findServiceCredential: (secretHash, now) =>
-    db
-      .selectFrom('service_credentials')
-      .select(['id', 'name', 'scopes', 'last_used_at'])
-      .where('secret_hash', '=', secretHash)
-      .where('revoked_at', 'is', null)
-      .where('expires_at', '>', now)
-      .executeTakeFirst(),
-
-  async touchServiceCredential(id, now) {
-    await db.updateTable('service_credentials').set({ last_used_at: now }).where('id', '=', id).execute()
-  },
 })
 
 export const settingQueries = (db: Handle): SettingQueries => ({
