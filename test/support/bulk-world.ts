@@ -54,7 +54,7 @@ export interface BulkWorld extends ServerWorld {
 const tokenActor = (id: string, scopes: readonly string[]): Actor => ({
   ...caller,
   kind: 'token',
-  token: { id, name: 'script', scopes },
+  token: { id, name: 'script', scopes, createdBy: null },
 })
 
 export async function openBulkWorld(options: Parameters<typeof openServerWorld>[0] = {}): Promise<BulkWorld> {
@@ -62,8 +62,8 @@ export async function openBulkWorld(options: Parameters<typeof openServerWorld>[
   const { services, clock } = world
   const { store } = services.domain
   for (const id of ['token', 'silent']) {
-    await store.transaction(({ links }) =>
-      links.insertServiceCredential({
+    await store.transaction(({ serviceTokens }) =>
+      serviceTokens.insert({
         id,
         secret_hash: id,
         scopes: 'rebind',

@@ -9,6 +9,7 @@ import { createWeChatAuthorisations, type WeChatAuthorisations } from './binding
 import { createWeChatBindings, type WeChatBindings } from './bindings/wechat-bindings.ts'
 import { createRebinding, type Rebinding } from './bulk/rebinding.ts'
 import { createRuns, type Runs } from './bulk/runs.ts'
+import { createUndoing, type Undoing } from './bulk/undoing.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { createReceipts, type Receipts } from './delivery/receipts.ts'
 import type { Domain } from './domain.ts'
@@ -33,10 +34,11 @@ export interface Services {
   readonly unbinding: Unbinding
   readonly receipts: Receipts
   readonly reversals: Reversals
-  readonly adminAccounts: AdminAccounts
-  readonly serviceTokens: ServiceTokens
   readonly runs: Runs
   readonly rebinding: Rebinding
+  readonly undoing: Undoing
+  readonly adminAccounts: AdminAccounts
+  readonly serviceTokens: ServiceTokens
 }
 
 export function createServices(domain: Domain): Services {
@@ -57,9 +59,10 @@ export function createServices(domain: Domain): Services {
     unbinding: createUnbinding(domain, stepUps),
     receipts: createReceipts(domain),
     reversals: createReversals(domain),
-    adminAccounts: createAdminAccounts(domain, stepUps),
-    serviceTokens: createServiceTokens(domain, stepUps),
     runs,
     rebinding: createRebinding(domain, runs),
+    undoing: createUndoing(domain, runs),
+    adminAccounts: createAdminAccounts(domain, stepUps),
+    serviceTokens: createServiceTokens(domain, stepUps),
   }
 }

@@ -99,17 +99,14 @@ export function noticeMessage(
   }
 }
 
-/** One of the things that an administrator has changed. */
+/** One of the things that an admin has changed. */
 export interface AdminChange {
   readonly what: NoticeKey
   /** Masked `old` and `new`. */
   readonly values: Readonly<Record<string, string>>
 }
 
-/**
- * The message that tells what an administrator has changed, in words of its own: it came from nobody's session, so no
- * command sets it right, and where it came from says nothing to an account's owner.
- */
+/** The message that tells what an admin has changed, in as many sentences as there are changes. */
 export function adminNotice(
   { channel, destination }: Destination,
   changes: readonly AdminChange[],
@@ -118,11 +115,14 @@ export function adminNotice(
   locale: Locale,
 ): NewMessage {
   const [first] = changes
-  const name: ServerMessageKey = first && changes.length === 1 ? `${first.what}.name` : 'admin.changes.name'
-  const notice = { what: sentence(locale, name), account: maskUsername(username), time: minute(at) }
+  const name = sentence(locale, first && changes.length === 1 ? `${first.what}.name` : 'admin.changes.name')
+  const notice = {
+    what: sentence(locale, 'name_by_admin', { name }),
+    account: maskUsername(username),
+    time: minute(at),
+  }
   const common = { service: serviceName, time: notice.time }
-  const what = () => changes.map(change => sentence(locale, change.what, change.values)).join('\n')
-  const mail = () => `${what()}\n\n${sentence(locale, 'mail_notice_admin', { ...common, username })}`
+  const said = () => changes.map(change => sentence(locale, change.what, change.values)).join(' ')
   return {
     channel,
     to: destination,
@@ -130,8 +130,8 @@ export function adminNotice(
     subject: sentence(locale, 'mail_notice_subject', { ...common, username }),
     text:
       channel === 'email'
-        ? mail()
-        : sentence(locale, 'sms_notice_admin', { ...common, name: notice.what, account: notice.account }),
+        ? sentence(locale, 'mail_notice_by_admin', { ...common, username, what: said() })
+        : sentence(locale, 'sms_notice_by_admin', { ...common, name: notice.what, account: notice.account }),
     code: null,
     link: null,
     notice,

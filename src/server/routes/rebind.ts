@@ -10,7 +10,7 @@ const longestRunBody = 1_572_864
 
 /** Serves bulk runs: files of rebindings, and their undoing. */
 export function serveRebind(app: FastifyInstance, services: Services): void {
-  const { runs, rebinding } = services
+  const { runs, rebinding, undoing } = services
   serveOperation(
     app,
     services,
@@ -31,6 +31,10 @@ export function serveRebind(app: FastifyInstance, services: Services): void {
     { longestBody: longestBatchBody },
   )
   serveOperation(app, services, rebind.startUndo, ({ actor, body }) => runs.startUndo(actor, body))
+  serveOperation(app, services, rebind.undoRows, ({ actor, params, body }) => undoing.undo(actor, params.run_id, body))
+  serveOperation(app, services, rebind.previewUndo, ({ actor, params, query }) =>
+    undoing.preview(actor, params.run_id, query),
+  )
   serveOperation(app, services, rebind.finishRun, async ({ actor, params, body }) => ({
     run: await runs.finish(actor, params.run_id, body.run_secret),
   }))

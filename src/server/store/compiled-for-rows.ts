@@ -1,4 +1,4 @@
-import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
+import { type CompiledQuery, PostgresAdapter, type RawBuilder, sql } from 'kysely'
 import type { Handle } from './handle.ts'
 
 /** The columns of rows that go into a statement, in their order, with the types that both databases know. */
@@ -51,7 +51,13 @@ export function compiledForRows<C extends ColumnTypes, A extends readonly unknow
   const compiled = new WeakMap<object, Map<number, CompiledQuery<R>>>()
 
   function compile(db: Handle, size: number, count: number): CompiledQuery<R> {
-    const cell = (row: number, name: string) => sql`cast(${new Cell(row, name)} as ${sql.raw(columns[name] ?? 'text')})`
+    const isPostgres = db.getExecutor().adapter instanceof PostgresAdapter
+    const cell = (row: number, name: string) => {
+      const type = columns[name] ?? 'text'
+      const value = new Cell(row, name)
+      // To SQLite `bytea` is no name of bytes: a cast to it would make a number of them.
+      return type === 'bytea' && !isPostgres ? sql`${value}` : sql`cast(${value} as ${sql.raw(type)})`
+    }
     const rows = Array.from({ length: size }, (_, row) => names.map(name => cell(row, name)))
     const given = {
       v: sql`v(${sql.raw(names.join(', '))}) as (values ${sql.join(rows.map(cells => sql`(${sql.join(cells)})`))})`,

@@ -12,7 +12,7 @@ function noticeOf({ item, old, new: now }: ItemChange): NoticeKey {
     return now === null ? `admin.${item}.unbind` : old === null ? `admin.${item}.bind` : `admin.${item}.replace`
   }
   if (item === 'password') return now === null ? 'admin.password.remove' : 'admin.password.set'
-  if (item === 'disabled') return now === 'true' ? 'admin.disabled.disable' : 'admin.disabled.enable'
+  if (item === 'disabled') return now === 'true' ? 'account.disable' : 'account.enable'
   if (item === 'wechat') return now === null ? 'admin.wechat.unbind' : 'admin.wechat.restore'
   if (now === 'link') return `admin.${item}.link`
   if (old === 'link') return `admin.${item}.unlink`

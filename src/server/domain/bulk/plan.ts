@@ -23,13 +23,17 @@ export interface Unchanged {
 
 export type Planned = Plan | Unchanged | RefusedRow
 
-export const isPlan = (planned: Planned): planned is Plan => 'edit' in planned
+export const isPlan = (planned: object): planned is Plan => 'edit' in planned
 
 /** What plans need beside the rows. */
 export interface PlanContext {
   readonly now: number
-  /** The account of the admin who asks; nobody disables their own. */
+  /** The account of the admin who asks, or made the token; nobody disables their own. */
   readonly ownAccountId: string | null
+  /** A script that could set what an admin logs in by would be an admin: it may disable them and no more. */
+  readonly sparesAdmins: boolean
+  /** Admins who cannot be disabled, for no other could log in. */
+  readonly lastAdmins: ReadonlySet<string>
   newLinkId(): string
   /** The hash that stands for the wish's password. */
   hashFor(wish: Wish): string
@@ -75,9 +79,10 @@ function authenticatorShifts(state: AccountState, { totp, wechat, webauthn }: Wi
   }
 }
 
-function disabledShift(state: AccountState, { disabled }: Wish, { now, ownAccountId }: PlanContext): Edit {
+function disabledShift(state: AccountState, { disabled }: Wish, { now, ownAccountId, lastAdmins }: PlanContext): Edit {
   if (disabled === undefined || disabled === (state.disabledAt !== null)) return {}
   if (disabled && state.account.id === ownAccountId) throw new RowRefused('own_account')
+  if (disabled && lastAdmins.has(state.account.id)) throw new RowRefused('last_admin')
   return { disabled: shifted(state.disabledAt, disabled ? now : null) }
 }
 
@@ -115,6 +120,13 @@ function refuseLastFactor(state: AccountState, edit: Edit): void {
   if (takesAway(edit) && !leavesAWayIn(state, edit)) throw new RowRefused('last_factor')
 }
 
+/** @throws {RowRefused} `service_scope_missing` */
+function refuseAdmin({ account }: AccountState, edit: Edit): void {
+  const { disabled, ...others } = edit
+  const onlyDisables = Object.keys(others).length === 0 && disabled?.after !== null
+  if (account.role === 'admin' && !onlyDisables) throw new RowRefused('service_scope_missing')
+}
+
 /** The wave of an edit: after those by which what it takes is given up. */
 const waveOf = (world: World, { phone, email }: Edit): number =>
   1 +
@@ -143,6 +155,7 @@ export function planRow(world: World, wish: Wish, context: PlanContext): Planned
       ...disabledShift(state, wish, context),
     }
     if (Object.keys(edit).length === 0) return { row: wish.row, unchanged: true, username: state.account.username }
+    if (context.sparesAdmins) refuseAdmin(state, edit)
     refuseLastFactor(state, edit)
     return planned(world, wish.row, state, edit)
   } catch (error) {
@@ -151,8 +164,43 @@ export function planRow(world: World, wish: Wish, context: PlanContext): Planned
   }
 }
 
+/**
+ * Plans an edit that is given, as `planRow` those that it makes.
+ * @returns why not, where it can't be done
+ */
+export function planEdit(
+  world: World,
+  row: number,
+  state: AccountState,
+  edit: Edit,
+  context: PlanContext,
+): Plan | RefusedRow {
+  const refused = (code: ProblemCode, owner: string | null): RefusedRow => ({
+    row,
+    username: state.account.username,
+    code,
+    owner,
+  })
+  for (const channel of ['phone', 'email'] as const) {
+    const wanted = edit[channel]?.after
+    const holder = wanted ? world.holderOf(channel, wanted.key) : undefined
+    if (holder && holder.id !== state.account.id) return refused('bound_elsewhere', holder.username)
+  }
+  const disables = edit.disabled !== undefined && edit.disabled.after !== null
+  if (disables && state.account.id === context.ownAccountId) return refused('own_account', null)
+  if (disables && context.lastAdmins.has(state.account.id)) return refused('last_admin', null)
+  try {
+    if (context.sparesAdmins) refuseAdmin(state, edit)
+    refuseLastFactor(state, edit)
+  } catch (error) {
+    if (error instanceof RowRefused) return refused(error.problem, error.owner)
+    throw error
+  }
+  return planned(world, row, state, edit)
+}
+
 /** Takes an edit for done, so that the rows after it are planned on it. */
-export function planned(world: World, row: number, state: AccountState, edit: Edit): Plan {
+function planned(world: World, row: number, state: AccountState, edit: Edit): Plan {
   const wave = waveOf(world, edit)
   world.become(edited(state, edit), wave)
   return { row, state, edit, wave }

@@ -2,10 +2,10 @@ import { batchText, type RebindRow, type RowResult } from '../../../contract/reb
 import type { Actor, Domain } from '../domain.ts'
 import { ChangedMeanwhile } from '../ports/bulk-queries.ts'
 import { Refusal } from '../refusal.ts'
-import { newId } from '../secret-keys.ts'
 import { type BatchHashing, hashBatch } from './hashing.ts'
 import { inParts } from './in-parts.ts'
 import { isPlan, type PlanContext, type Planned, planRow } from './plan.ts'
+import { planContext } from './plan-context.ts'
 import { prepare, type RunContext } from './prepare.ts'
 import { replay } from './replay.ts'
 import { outcomeOf, resultOf } from './results.ts'
@@ -30,8 +30,6 @@ export interface Rebinding {
   ): Promise<RowResult[]>
 }
 
-const ownAccountOf = (actor: Actor): string | null => (actor.kind === 'person' ? actor.account.id : null)
-
 /** @throws {Refusal} `batch_mismatch` where a row's number is not greater than that of the one before */
 function checkGrowing(rows: readonly RebindRow[]): void {
   const grows = rows.every(({ row }, index) => row > (rows[index - 1]?.row ?? 0))
@@ -39,14 +37,7 @@ function checkGrowing(rows: readonly RebindRow[]): void {
 }
 
 export function createRebinding(domain: Domain, runs: Runs): Rebinding {
-  const { store, clock, random, outbox, policy } = domain
-
-  const contextFor = (actor: Actor, hashFor: PlanContext['hashFor']): PlanContext => ({
-    now: clock.now(),
-    ownAccountId: ownAccountOf(actor),
-    newLinkId: () => newId(random),
-    hashFor,
-  })
+  const { store, outbox, policy } = domain
 
   const planAll = (world: World, rows: readonly (Wish | RefusedRow)[], context: PlanContext): Planned[] =>
     rows.map(row => (isWish(row) ? planRow(world, row, context) : row))
@@ -56,7 +47,7 @@ export function createRebinding(domain: Domain, runs: Runs): Rebinding {
     const wishes = rows.filter(isWish)
     const world = await loadWorld(store.read, wishes)
     await hashing.prepare(wishes.filter(wish => world.stateOf(wish) !== undefined))
-    const planned = planAll(world, rows, contextFor(context.actor, hashing.of))
+    const planned = planAll(world, rows, { ...(await planContext(domain, context.actor, world)), hashFor: hashing.of })
     const plans = planned.filter(isPlan)
     const accounts = new Set(plans.map(({ state }) => state.account.id))
     // Two rows about one account: the second is planned once the first is written.
@@ -90,11 +81,7 @@ export function createRebinding(domain: Domain, runs: Runs): Rebinding {
     async check(actor, rows) {
       const read = await readRows(rows, policy)
       const world = await loadWorld(store.read, read.filter(isWish))
-      return planAll(
-        world,
-        read,
-        contextFor(actor, () => ''),
-      ).map(outcomeOf)
+      return planAll(world, read, await planContext(domain, actor, world)).map(outcomeOf)
     },
 
     async apply(actor, runId, batch, { run_secret, rows }) {

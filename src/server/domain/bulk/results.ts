@@ -3,6 +3,7 @@ import { itemChanges } from './edit.ts'
 import type { Planned } from './plan.ts'
 import { isPlan } from './plan.ts'
 import type { Prepared } from './prepare.ts'
+import type { Skipped } from './undo-plan.ts'
 
 const nothing = { code: null, owner: null, changes: [], links: [] } as const
 
@@ -29,4 +30,15 @@ export const resultOf = ({ plan, changes, links }: Pick<Prepared, 'plan' | 'chan
   owner: null,
   changes,
   links,
+})
+
+/** A row that is left as it is, because its account was changed since. */
+export const skippedResult = ({ row, username }: Skipped): RowResult => ({
+  row,
+  username,
+  status: 'skipped',
+  code: 'changed_since',
+  owner: null,
+  changes: [],
+  links: [],
 })

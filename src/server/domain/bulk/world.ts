@@ -37,6 +37,14 @@ export class World {
     return id === undefined ? undefined : this.#states.get(id)
   }
 
+  /** The admins among the accounts who are not disabled. */
+  get admins(): string[] {
+    const states = [...this.#states.values()]
+    return states
+      .filter(({ account, disabledAt }) => account.role === 'admin' && disabledAt === null)
+      .map(({ account }) => account.id)
+  }
+
   holderOf(channel: Channel, key: string): Holder | undefined {
     return this.#holders.get(`${channel}:${key}`)
   }

@@ -1,5 +1,5 @@
 import type { Actor, Domain } from '../domain.ts'
-import type { ContactWrite } from '../ports/bulk-queries.ts'
+import { ChangedMeanwhile, type ContactWrite } from '../ports/bulk-queries.ts'
 import type { Channel, Queries } from '../ports/store.ts'
 import type { ContactState, Edit, Shift } from './edit.ts'
 import { type Plan, takesAway } from './plan.ts'
@@ -74,6 +74,18 @@ async function endWhatWasBegun(
   await bulk.endAccess(ids, { now, challengesExpiringAfter: now - policy.proofLifetime }, own)
 }
 
+/**
+ * Has those who disable admins take turns, so that each sees what the others have done.
+ * @throws {ChangedMeanwhile} where several would go together, or none other is left by now
+ */
+async function keepAnAdmin({ directory }: Queries, plans: readonly Plan[]): Promise<void> {
+  const admins = plans.filter(({ state, edit }) => state.account.role === 'admin' && edit.disabled?.before === null)
+  const [admin] = admins
+  if (!admin) return
+  await directory.holdAdmins()
+  if (admins.length > 1 || !(await directory.hasOtherAdmin(admin.state.account.id))) throw new ChangedMeanwhile()
+}
+
 async function writeLinks({ bulk }: Queries, prepared: readonly Prepared[], now: number): Promise<void> {
   const rows = prepared.flatMap(({ linkRows }) => linkRows)
   for (const purpose of ['totp', 'webauthn']) {
@@ -116,6 +128,7 @@ export async function writeRows(
       usedAt: after?.usedAt ?? null,
     })),
   )
+  await keepAnAdmin(queries, plans)
   await bulk.setDisabled(
     shiftsOf(plans, 'disabled').map(({ id, shift }) => ({ id, was: shift.before, disabledAt: shift.after })),
   )

@@ -156,6 +156,11 @@ const endAllLinks = compiledForRows(
   ({ list }, now: number) => sql`update enrolment_links set used_at = ${now}
     where account_id in (${list}) and used_at is null`,
 )
+const revokeTokens = compiledForRows(
+  key,
+  ({ list }, now: number) => sql`update service_credentials set revoked_at = ${now}
+    where created_by in (${list}) and revoked_at is null`,
+)
 const endLinksFor = compiledForRows(
   key,
   ({ list }, purpose: string, now: number) => sql`update enrolment_links set used_at = ${now}
@@ -281,6 +286,7 @@ export const bulkWrites = (db: Handle): Writes => ({
     await endChallenges(db, accounts, now, challengesExpiringAfter, except)
     await endAllBindings(db, accounts, now)
     await endAllLinks(db, accounts, now)
+    await revokeTokens(db, accounts, now)
   },
 
   endLinksFor: async (accountIds, purpose, now) => void (await endLinksFor(db, keyed(accountIds), purpose, now)),
