@@ -22,7 +22,7 @@ import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
 import { openStore } from './store/open-store.ts'
 
-export { migrateDatabase } from './store/open-store.ts'
+export { inspectPostgres, migrateDatabase } from './store/open-store.ts'
 
 /** What an account server runs on beside its configuration. */
 export interface Edge {

@@ -25,13 +25,15 @@ export class PostgresUrlInvalid extends Error {
 
 const known = ['host', 'port', 'sslmode', 'sslrootcert']
 
+/** Stands for the host in an address of a Unix socket, `postgres:///name?host=/var/run/postgresql`: URLs have one. */
+const noHost = 'no-host.invalid'
+
 function parsed(text: string): URL {
-  // A Unix socket's address has no host: postgres:///name?host=/var/run/postgresql
-  const withHost = text.replace(/^(postgres(?:ql)?:\/\/(?:[^/?#@]*@)?)(?=[:/?]|$)/, '$1socket')
-  if (!/^postgres(?:ql)?:\/\//.test(text) || !URL.canParse(withHost)) {
+  const whole = text.replace(/^(postgres(?:ql)?:\/\/(?:[^/?#@]*@)?)(?=(?::\d*)?(?:[/?]|$))/, `$1${noHost}`)
+  if (!/^postgres(?:ql)?:\/\//.test(text) || !URL.canParse(whole)) {
     throw new PostgresUrlInvalid('this is not postgres://USER@HOST:PORT/DATABASE.')
   }
-  return new URL(withHost)
+  return new URL(whole)
 }
 
 function decoded(part: string): string {
@@ -71,7 +73,7 @@ export function parsePostgresUrl(text: string): PostgresAddress {
     throw new PostgresUrlInvalid(`${told} is not known here; ${known.join(', ')} are.`)
   }
   const host = url.searchParams.get('host') ?? decoded(url.hostname).replace(/^\[|\]$/g, '')
-  if (host === '' || (host === 'socket' && !text.includes('socket'))) {
+  if (host === '' || host === noHost) {
     throw new PostgresUrlInvalid(
       'the host is missing: postgres://USER@HOST/DATABASE, or ?host=FOLDER for a Unix socket.',
     )

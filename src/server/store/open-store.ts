@@ -4,6 +4,7 @@ import type { DatabaseConfig } from '../config/config.ts'
 import { type Counters, noCounters } from '../domain/ports/counters.ts'
 import type { Store } from '../domain/ports/store.ts'
 import type { SchemaMigration } from './migrations/all.ts'
+import type { PostgresInspection } from './postgres/inspect.ts'
 import { migrateSqlite, openSqliteStore } from './sqlite-store.ts'
 
 export { openSqliteStore } from './sqlite-store.ts'
@@ -35,6 +36,12 @@ export async function migrateDatabase(
   if (database.engine === 'sqlite') return { applied: await migrateSqlite(database.path, clock.now()), held: [] }
   const { migratePostgres } = await import('./postgres/migrate-postgres.ts')
   return migratePostgres(database.url, { contract }, clock)
+}
+
+/** As `postgres/inspect.ts` says, which is loaded only where PostgreSQL is asked for. */
+export async function inspectPostgres(url: string): Promise<PostgresInspection> {
+  const postgres = await import('./postgres/inspect.ts')
+  return postgres.inspectPostgres(url)
 }
 
 /**

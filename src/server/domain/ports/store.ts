@@ -81,6 +81,12 @@ export interface AccountQueries {
   insert(row: AccountsTable): Promise<Taken | undefined>
   find(id: string): Promise<AccountsTable | undefined>
   findByUsernameKey(key: string): Promise<AccountsTable | undefined>
+  /**
+   * Waits for the transactions that hold the account, and holds it to the end of this one: what is read of it and all
+   * that belongs to it from now on is not changed by another that holds it. For rules over several rows, such as that
+   * one way in is left. Call it first.
+   */
+  hold(id: string): Promise<void>
   setPassword(id: string, hash: string, now: number): Promise<void>
   /** @returns false when the account is disabled; else no other transaction disables it until this one ends */
   setLocale(id: string, locale: string): Promise<boolean>

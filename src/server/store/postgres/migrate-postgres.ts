@@ -24,8 +24,8 @@ const mostAttempts = 30
 /** An index on a big table takes its time, and nobody who reads waits for it. */
 const statementTimeout = 3_600_000
 
-/** What two that prepare or migrate at once may run into: the table was made in between. */
-const madeMeanwhile = new Set(['23505', '42P07'])
+/** What those that prepare at once may run into: the table, or its row's type, was made in between. */
+const madeMeanwhile = new Set(['23505', '42710', '42P07'])
 
 const mayRunAgain = (error: unknown): boolean =>
   (error instanceof PostgresUnavailable && error.hindrance !== 'lost') ||

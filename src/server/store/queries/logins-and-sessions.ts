@@ -158,6 +158,8 @@ export const loginQueries = (db: Handle): LoginQueries => ({
       .set({ completed_at: now })
       .where('account_id', '=', accountId)
       .where('completed_at', 'is', null)
+      // Those that have expired are ended; and by this the few others are found.
+      .where('expires_at', '>', now)
       .execute()
   },
 })

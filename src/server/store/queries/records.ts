@@ -2,17 +2,14 @@ import type { EventQueries, ThrottleQueries } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import type { EventsTable, ThrottlesTable } from '../schema.ts'
+import { runsSideBySide } from '../side-by-side.ts'
 
 const findThrottle = compiledOnce((db, key: string) => db.selectFrom('throttles').selectAll().where('key', '=', key))
 
-// An update that changes nothing: it waits for, and then keeps out, whoever changes the row, on every database.
-const holdThrottle = compiledOnce((db, key: string) =>
-  db
-    .updateTable('throttles')
-    .set(({ ref }) => ({ failures: ref('failures') }))
-    .where('key', '=', key)
-    .returningAll(),
-)
+const holdThrottle = compiledOnce((db, key: string) => {
+  const found = db.selectFrom('throttles').selectAll().where('key', '=', key)
+  return runsSideBySide(db) ? found.forNoKeyUpdate() : found
+})
 
 const insertThrottle = compiledOnce((db, next: ThrottlesTable) =>
   db
