@@ -24,6 +24,13 @@ async function ask(url: string, statement: string): Promise<void> {
 
 const nameIn = (url: string): string => new URL(url).pathname.slice(1)
 
+/** As the role that may end whatever else is connected, autovacuum included. */
+function asOperator(url: string): string {
+  const other = new URL(sibling(url, 'postgres'))
+  other.username = 'postgres'
+  return other.href
+}
+
 function sibling(url: string, database: string): string {
   const other = new URL(url)
   other.pathname = `/${database}`
@@ -49,7 +56,7 @@ export async function testDatabase(folder: string, name = 'hufud'): Promise<stri
 /** Drops what `testDatabase` gave, whoever is still connected. A file goes with its folder. */
 export async function dropTestDatabase(url: string): Promise<void> {
   if (!made.delete(url)) return
-  await ask(sibling(url, 'postgres'), `drop database if exists ${nameIn(url)} with (force)`)
+  await ask(asOperator(url), `drop database if exists ${nameIn(url)} with (force)`)
 }
 
 export async function dropTestDatabases(): Promise<void> {

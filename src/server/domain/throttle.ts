@@ -70,7 +70,9 @@ export function countAttempt(
   const failures = earlier + 1
   const over = failures - policy.free
   const wait = over < 0 ? 0 : Math.min(policy.longest, policy.firstWait * policy.factor ** Math.min(over, 40))
-  const blockedUntil = now + (policy.forgetEvery === 0 && failures >= dayLimit ? day : wait)
+  const longWait = policy.forgetEvery === 0 && failures >= dayLimit ? day : wait
+  // Without a wait it is no time at all: to a process whose clock is behind, the time of this one would lie ahead.
+  const blockedUntil = longWait === 0 ? 0 : now + longWait
   return {
     next: { key, failures, last_failure_at: since, blocked_until: blockedUntil },
     attemptsLeft: Math.max(0, policy.free - failures),
