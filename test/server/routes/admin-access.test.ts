@@ -25,7 +25,7 @@ const digest = 'a'.repeat(64)
 const samples: Record<string, Request & { value?: string }> = {
   'admin.create_account': { body: { username: 'Newcomer' }, value: 'newcomer' },
   'admin.show_account': { params: { username: 'target' } },
-  'admin.disable_account': { params: { username: 'target' }, value: 'TARGET' },
+  'admin.disable_account': { params: { username: 'Target' }, value: 'TARGET' },
   'admin.enable_account': { params: { username: 'target' }, value: 'target' },
   'admin.reset_link': { params: { username: 'target' }, value: 'target' },
   'token.create': { body: { name: 'n', scopes: ['rebind', 'audit', 'rebind'], lifetime: 60 }, value: 'audit rebind' },

@@ -71,22 +71,22 @@ const row = fc.record({
   actor: fc.constantFrom(null, 'admin:root', 'token:x'),
   run: fc.constantFrom(null, 0, 1),
 })
-const query = fc.record(
-  {
-    username: fc.constantFrom('ann', 'BEN'),
-    action: fc.constantFrom('login', 'phone.', 'phone', 'token.create', 'phone.bind'),
-    actor: fc.constantFrom('admin:root', 'token:x', 'token:', '%'),
-    run: fc.constantFrom(0, 1),
-    from: fc.integer({ min: 0, max: 12 }),
-    to: fc.integer({ min: 0, max: 13 }),
-  },
-  { requiredKeys: [] },
-)
+/** Most filters left out, so that something is left to be told. */
+const sometimes = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
+const query = fc.record({
+  username: sometimes(fc.constantFrom('ann', 'BEN')),
+  action: sometimes(fc.constantFrom('login', 'phone.', 'phone', 'token.create', 'phone.bind')),
+  actor: sometimes(fc.constantFrom('admin:root', 'token:x', 'token:', '%')),
+  run: sometimes(fc.constantFrom(0, 1)),
+  from: sometimes(fc.integer({ min: 0, max: 6 })),
+  to: sometimes(fc.integer({ min: 6, max: 13 })),
+})
 
 test('every event that is meant is told exactly once, in order, whatever the filters, pages and direction', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(row, { maxLength: 40 }),
+      fc.array(row, { maxLength: 40, size: 'max' }),
       query,
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: 1, max: 12 }),
