@@ -78,7 +78,7 @@ export const enAdmin = {
   'log.actor.token': 'Token {{name}}',
   'action.account.disable': 'Account disabled',
   'action.account.enable': 'Account enabled',
-  'action.account.reset_link': 'Link for a new password',
+  'action.account.reset_link': 'Password link made',
   'action.admin.rebind': 'Changed by an admin',
   'action.rebind.start': 'Bulk run begun',
   'action.rebind.undo': 'Bulk run undone',

@@ -104,6 +104,9 @@ export const enErrors = {
   'next.media_type_unsupported': 'Something between the two may change it: check for a proxy.',
   'error.not_logged_in': 'You are not logged in, or your login has ended.',
   'next.not_logged_in': 'Log in with hufu login.',
+  'next.scope_missing': 'Ask an admin for one with the scope {{scope}}.',
+  'next.no_token_serves': 'No token serves for it: log in as an admin with hufu login, and leave the token out.',
+  'next.enable_first': 'Let its owner in again first: hufu admin user enable USERNAME.',
   'next.no_authority':
     'Log in as an admin with hufu login, or give a service token by --token-file FILE or HUFU_TOKEN.',
   'error.insufficient_user_authentication': 'The confirmation that it is you no longer holds for this change.',

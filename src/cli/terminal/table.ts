@@ -5,7 +5,7 @@ import { padTo, shorten, widthOf } from './text-width.ts'
 const indent = '  '
 const gap = '  '
 const widestCell = 32
-const narrowestCell = 16
+const narrowestCell = 12
 
 /** Narrows the widest columns, as far as that is enough; never one whose cells are there to be copied. */
 function makeFit(widths: number[], room: number, isCopied: (column: number) => boolean): void {
