@@ -79,7 +79,7 @@ export const enAdmin = {
   'action.account.disable': 'Account disabled',
   'action.account.enable': 'Account enabled',
   'action.account.reset_link': 'Password link made',
-  'action.admin.rebind': 'Changed by an admin',
+  'action.admin.rebind': 'Admin’s change',
   'action.rebind.start': 'Bulk run begun',
   'action.rebind.undo': 'Bulk run undone',
   'action.token.create': 'Token made',
