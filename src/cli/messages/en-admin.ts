@@ -45,7 +45,7 @@ export const enAdmin = {
   'admin.token.made': 'The token {{name}} ({{scopes}}) works until {{time}}. It is shown only now.',
   'admin.token.made_filed':
     'The token {{name}} ({{scopes}}) works until {{time}}. It is in {{file}}, and nowhere else.',
-  'admin.token.use': 'Scripts give it by --token-file FILE or HUFU_TOKEN. To end it: hufu admin token revoke {{id}}',
+  'admin.token.use': 'Scripts give it by --token-file FILE or HUFU_TOKEN. It is ended by:',
   'admin.token.revoked': 'The token {{name}} no longer works.',
   'admin.token.revoked_already': 'The token {{name}} was revoked already.',
   'admin.audit.user': 'Account',
@@ -56,7 +56,7 @@ export const enAdmin = {
   'admin.audit.away': 'The server does not answer; trying again …',
   'admin.audit.back': 'The server answers again.',
   'ask.token_name': 'Name of the token (what it is for):',
-  'ask.token_scopes': 'What it may do (accounts, audit, messages, no-notify, rebind; several with commas):',
+  'ask.token_scopes': 'What it may do (such as rebind,audit):',
   'ask.token_lifetime': 'How long it works (such as 30d, 12h, 90m):',
   'ask.token': 'ID of the token, as hufu admin token list tells it:',
   'check.expected': 'What is needed: {{expected}}.',

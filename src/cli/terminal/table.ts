@@ -56,7 +56,7 @@ export function layOutTable(
           const before = widths.slice(0, column).reduce((sum, width) => sum + width + gap.length, indent.length)
           const width = takesRest(cells, column) ? columns - before : (widths[column] ?? widestCell)
           const text = shorten(cell.text, width)
-          return styled(cell, column === cells.length - 1 ? text : padTo(text, widths[column] ?? 0))
+          return column === cells.length - 1 ? styled(cell, text) : padTo(styled(cell, text), widths[column] ?? 0)
         })
         .join(gap)
     ).trimEnd()

@@ -84,8 +84,15 @@ describe('hufu admin user create', () => {
     const { context, stepUps } = await fakeContext()
     const output = join(folder, 'taken')
     writeFileSync(output, 'precious')
-    await expect(create(context, wanted({ output }))).rejects.toMatchObject({ code: 'output_unwritable' })
+    await expect(create(context, wanted({ output }))).rejects.toMatchObject({ code: 'output_exists' })
     expect([readFileSync(output, 'utf8'), stepUps]).toEqual(['precious', []])
+  })
+
+  it('asks the server for nothing where the file cannot be made', async () => {
+    const { context, stepUps } = await fakeContext()
+    const refused = create(context, wanted({ output: join(folder, 'none', 'link') }))
+    await expect(refused).rejects.toMatchObject({ code: 'output_unwritable' })
+    expect(stepUps).toEqual([])
   })
 
   it('leaves no file behind where no account was made', async () => {
