@@ -39,7 +39,7 @@ export const listAudit = defineOperation({
       username: Type.Optional(Username),
       /** The action itself, `phone.bind`, or what it begins with, `phone.`. */
       action: Type.Optional(Type.String({ pattern: '^[a-z_]{1,32}(\\.[a-z_]{0,32})?$' })),
-      actor: Type.Optional(Type.String({ minLength: 1, maxLength: 80 })),
+      actor: Type.Optional(Type.String({ minLength: 1, maxLength: 80, pattern: '^[^\\u0000]*$' })),
       run_id: Type.Optional(Id),
       /** From this time on, and before that one. */
       since: Type.Optional(Time),

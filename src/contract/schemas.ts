@@ -10,7 +10,8 @@ export const Id = Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' })
 /** An opaque secret made by the server: 256 random bits, base64url. */
 export const Secret = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
 
-export const Username = Type.String({ minLength: 1, maxLength: 64 })
+/** Without U+0000, which PostgreSQL has no text with. */
+export const Username = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$' })
 export const Password = Type.String({ minLength: 1, maxLength: 1024 })
 export const OneTimeCode = Type.String({ pattern: '^[0-9]{6}$' })
 export const RecoveryCode = Type.String({ minLength: 1, maxLength: 64 })

@@ -15,7 +15,7 @@ const defaultLimit = 50
  * How many events one request looks at, at most, where it filters by what no index has. A page may then be short, or
  * empty, and still have a `next`.
  */
-const mostLookedAt = 10_000
+const usuallyLookedAt = 10_000
 
 /** @throws {Refusal} `invalid_request` for a day that no month has */
 function time(iso: string | undefined): number | undefined {
@@ -39,11 +39,13 @@ const auditEvent = (row: EventsTable & { username: string | null }): AuditEvent 
 /**
  * A page of the events of all accounts: the newest first, or with `after` the oldest first. An account, a run and times
  * are found by indexes. Actions and actors are looked for among a bounded number of events, the next ones in order.
+ * @param mostLookedAt how many
  * @throws {Refusal} `account_unknown`; `invalid_request` for a time or a cursor that is none
  */
 export async function listAuditEvents(
   { store }: Pick<Domain, 'store'>,
   query: QueryOf<typeof listAudit>,
+  mostLookedAt = usuallyLookedAt,
 ): Promise<AnswerOf<typeof listAudit>> {
   const { username, run_id, since, until, limit = defaultLimit, before, after } = query
   const account =
