@@ -84,6 +84,7 @@ export interface Terminal {
   /**
    * Shows a QR code that scans on dark and light terminals, with `beside` as text. Where the screen is too small or
    * not UTF-8, says so and shows the text alone.
+   * @param beside empty where all that is to be said, and what the code says, stands above it already
    * @param over an earlier one under which nothing stands any more: its place is taken, where that can be done
    */
   qr(payload: string, beside: readonly string[], over?: DrawnQr): Promise<DrawnQr>

@@ -153,6 +153,19 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
   }
 }
 
+/** What an admin is to do, where that is not what the owner of an account would; nothing for other errors. */
+function adminNext(error: unknown, { t }: Terminal): string | undefined {
+  const code = codeOf(error)
+  if (code === 'service_scope_missing') {
+    const scope = member(member(error, 'problem'), 'scope')
+    if (typeof scope === 'string') return t('next.scope_missing', { scope })
+    return scope === null ? t('next.no_token_serves') : undefined
+  }
+  if (member(error, 'about') !== 'admin') return undefined
+  if (code === 'not_logged_in') return t('next.no_authority')
+  return code === 'account_disabled' ? t('next.enable_first') : undefined
+}
+
 /** The words for an error, its code and its exit code. */
 export function explainError(error: unknown, around: ErrorSurroundings): ExplainedError {
   const { t } = around.terminal
@@ -172,9 +185,8 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
   const commands = rule === '' ? [] : udevCommands([rule])
   // Only Linux has a rule to tell.
   const isElsewhere = code === 'key_no_permission' && rule === ''
-  // A script has another way in than a person.
-  const isAdmins = code === 'not_logged_in' && member(error, 'about') === 'admin'
-  const next = isAdmins ? t('next.no_authority') : isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
+  const usual = isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
+  const next = adminNext(error, around.terminal) ?? usual
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
   const isWeChat = (code === 'already_bound' || code === 'bound_elsewhere') && member(error, 'about') === 'wechat'
   if (isWeChat) {

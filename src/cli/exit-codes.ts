@@ -47,6 +47,7 @@ export const exitCodes = {
   key_still_plugged_in: timedOut,
   confirmation_wrong: usage,
   options_conflict: usage,
+  output_exists: usage,
   output_unwritable: usage,
   doctor_found_faults: refused,
   demo_server_failed: server,

@@ -27,6 +27,7 @@ export const commandErrorCodes = [
   'key_still_plugged_in',
   'confirmation_wrong',
   'options_conflict',
+  'output_exists',
   'output_unwritable',
   'doctor_found_faults',
   'demo_server_failed',

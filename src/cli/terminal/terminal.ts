@@ -70,7 +70,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
 
   async function showQr(payload: string, beside: readonly string[], over?: DrawnQr): Promise<DrawnQr> {
     const { drawQr, isUtf8, layOutQr, placeText } = await import('./qr.ts')
-    const text = [...beside, t('qr.payload', { payload })]
+    const text = beside.length === 0 ? [] : [...beside, t('qr.payload', { payload })]
     await prepareWidths(text)
     if (!words.isTTY || !isUtf8(system.env, system.platform)) {
       for (const each of [t('qr.no_terminal'), ...text]) write(each)

@@ -79,8 +79,8 @@ export async function run(context: Context, given: Filters): Promise<void> {
   const { t } = terminal
   const query = queryOf(given, clock.now(), terminal)
   if (given.follow) {
-    const [with_] = (['until', 'before'] as const).filter(option => given[option] !== undefined)
-    if (with_) throw new CommandError('options_conflict', { options: `--follow, --${with_}` })
+    const [other] = (['until', 'before'] as const).filter(option => given[option] !== undefined)
+    if (other) throw new CommandError('options_conflict', { options: `--follow${t('list.and')}--${other}` })
     const count = await followAudit(context, query, event => {
       terminal.event('audit', event)
       if (!terminal.json) terminal.say(lineOf(event, terminal))

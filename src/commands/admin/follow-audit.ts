@@ -1,7 +1,7 @@
 import type { ApiClient } from '../../api/client.ts'
 import { isApiError } from '../../api/errors.ts'
 import type { Context } from '../../cli/context.ts'
-import { type AuditEvent, listAudit } from '../../contract/admin-audit.ts'
+import { type AuditEvent, auditCursorAt, auditOverlap, listAudit } from '../../contract/admin-audit.ts'
 import type { QueryOf } from '../../contract/operation.ts'
 import { timeOf } from '../../lib/clock.ts'
 import { CommandError } from '../command-error.ts'
@@ -10,19 +10,12 @@ type AuditQuery = QueryOf<typeof listAudit>
 
 const largestPage = 200
 const pause = 2000
-/**
- * An event has the time at which its change began, and can be read when that is committed: another that began later may
- * be there first. What lies this far back is read once more, and is final then.
- */
-const overlap = 30_000
-/** Of so many rounds one reads what may have come late; the others only what is new. */
+/** Of so many rounds one reads again what may have come late (`auditOverlap`); the others only what is new. */
 const roundsUntilLate = 5
 
 /** What a server that is restarted, or a proxy before it, answers for a while. */
 const away = ['server_unreachable', 'server_timeout', 'server_not_hufud', 'busy', 'internal_error', 'throttled']
 
-/** The place before all events of a time, in milliseconds since the Unix epoch. */
-const placeBefore = (at: number): string => `${Math.max(0, at)}-${'-'.repeat(22)}`
 const placeOf = ({ at, id }: AuditEvent): string => `${timeOf(at)}-${id}`
 
 /**
@@ -53,9 +46,9 @@ class Tail {
   /** By id, the times of the events that were given and are not final yet. */
   private readonly given = new Map<string, number>()
   /** Up to here everything is final. */
-  private settled = placeBefore(0)
+  private settled = auditCursorAt(0)
   /** Up to here everything that was there has been read. */
-  private newest = placeBefore(0)
+  private newest = auditCursorAt(0)
   private round = 0
 
   constructor(api: Pick<ApiClient, 'call'>, { before: _, limit: __, ...query }: AuditQuery) {
@@ -65,14 +58,14 @@ class Tail {
 
   /** Begins at a time; what came before it is not given. */
   beginAt(at: number): void {
-    this.settled = placeBefore(at)
+    this.settled = auditCursorAt(at)
     this.newest = this.settled
   }
 
   /** Begins with the `limit` newest events, the oldest of them first. */
   async begin(limit: number): Promise<AuditEvent[]> {
     const head = await this.head()
-    this.beginAt(head - overlap)
+    this.beginAt(head - auditOverlap)
     for await (const _ of this.after(this.settled)) {
       // Given by the page that follows, or before it: not to be given again.
     }
@@ -86,7 +79,7 @@ class Tail {
     const isLate = this.round++ % roundsUntilLate === 0
     const head = isLate ? await this.head() : 0
     yield* this.after(isLate ? this.settled : this.newest)
-    if (isLate) this.settle(head - overlap)
+    if (isLate) this.settle(head - auditOverlap)
   }
 
   private async *after(start: string): AsyncGenerator<AuditEvent> {
@@ -110,7 +103,7 @@ class Tail {
 
   private settle(at: number): void {
     if (at <= Number.parseInt(this.settled, 10)) return
-    this.settled = placeBefore(at)
+    this.settled = auditCursorAt(at)
     this.advance(this.settled)
     for (const [id, time] of this.given) if (time < at) this.given.delete(id)
   }

@@ -2,6 +2,9 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { CommandError } from '../command-error.ts'
 
 function unwritable(file: string, error: unknown): CommandError {
+  if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+    return new CommandError('output_exists', { file }, { cause: error })
+  }
   const reason = error instanceof Error ? error.message : String(error)
   return new CommandError('output_unwritable', { file, reason }, { cause: error })
 }
@@ -11,7 +14,7 @@ function unwritable(file: string, error: unknown): CommandError {
  * is there before the secret is, which would be lost if it could not be written; where there is no secret in the end,
  * there is no file either.
  * @param textOf the secret in what was made
- * @throws {CommandError} `output_unwritable`, also for a file that exists: whatever is in it stays
+ * @throws {CommandError} `output_unwritable`; `output_exists`, and then whatever is in it stays
  */
 export async function intoSecretFile<T>(file: string, make: () => Promise<T>, textOf: (made: T) => string): Promise<T> {
   let descriptor: number

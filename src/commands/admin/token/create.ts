@@ -78,6 +78,7 @@ export async function run(context: Context, wanted: Wanted): Promise<void> {
   const said =
     output === undefined ? t('admin.token.made', values) : t('admin.token.made_filed', { ...values, file: output })
   terminal.aside(`${terminal.paint('good', '✓')} ${said}`)
-  terminal.aside(t('admin.token.use', { id: entry.id }))
+  terminal.aside(t('admin.token.use'))
+  terminal.aside(`  ${printable(`hufu admin token revoke ${entry.id}`)}`)
   terminal.result({ ...(output === undefined ? { token } : { file: output }), ...entry })
 }

@@ -1,3 +1,4 @@
+import { isApiError } from '../../../api/errors.ts'
 import type { Context } from '../../../cli/context.ts'
 import { resetLink } from '../../../contract/admin.ts'
 import { withAuthority } from '../authority.ts'
@@ -11,9 +12,13 @@ export async function run(
   const { api, input } = context
   const username = await input.username(given.username)
   const words = { shown: 'admin.user.link', filed: 'admin.user.link_filed' } as const
-  await handOver(context, { output, words }, () =>
-    withAuthority(context, { operation: 'account.reset_link', value: username }, proven =>
-      api.call(resetLink, { params: { username }, ...proven }),
-    ),
-  )
+  try {
+    await handOver(context, { output, words }, () =>
+      withAuthority(context, { operation: 'account.reset_link', value: username }, proven =>
+        api.call(resetLink, { params: { username }, ...proven }),
+      ),
+    )
+  } catch (error) {
+    throw isApiError(error, 'account_disabled') ? Object.assign(error, { about: 'admin' }) : error
+  }
 }
