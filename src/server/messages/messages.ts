@@ -8,7 +8,7 @@ import { wordsOf } from './words.ts'
 /** A sentence for a person, in their language. */
 export const sentence = wordsOf(en, zhCN)
 
-type Destination = { readonly channel: 'phone' | 'email'; readonly destination: string }
+export type Destination = { readonly channel: 'phone' | 'email'; readonly destination: string }
 
 /**
  * The message that carries a code. A mail's subject ends with the code, and its text has it on a line of its own; a
@@ -52,7 +52,7 @@ export interface NoticeFacts {
 }
 
 /** `2026-11-22 13:05`, in UTC. */
-const minute = (milliseconds: number): string => isoTime(milliseconds).slice(0, 16).replace('T', ' ')
+export const minute = (milliseconds: number): string => isoTime(milliseconds).slice(0, 16).replace('T', ' ')
 
 /**
  * The message that tells of a change: what, when, from where, and how to undo it. A mail has it all; a text message
@@ -95,45 +95,6 @@ export function noticeMessage(
             : say('sms_notice_link', { ...sms, link }),
     code: null,
     link,
-    notice,
-  }
-}
-
-/** One of the things that an admin has changed. */
-export interface AdminChange {
-  readonly what: NoticeKey
-  /** Masked `old` and `new`. */
-  readonly values: Readonly<Record<string, string>>
-}
-
-/** The message that tells what an admin has changed, in as many sentences as there are changes. */
-export function adminNotice(
-  { channel, destination }: Destination,
-  changes: readonly AdminChange[],
-  { username, at }: Pick<NoticeFacts, 'username' | 'at'>,
-  serviceName: string,
-  locale: Locale,
-): NewMessage {
-  const [first] = changes
-  const name = sentence(locale, first && changes.length === 1 ? `${first.what}.name` : 'admin.changes.name')
-  const notice = {
-    what: sentence(locale, 'name_by_admin', { name }),
-    account: maskUsername(username),
-    time: minute(at),
-  }
-  const common = { service: serviceName, time: notice.time }
-  const said = () => changes.map(change => sentence(locale, change.what, change.values)).join(' ')
-  return {
-    channel,
-    to: destination,
-    locale,
-    subject: sentence(locale, 'mail_notice_subject', { ...common, username }),
-    text:
-      channel === 'email'
-        ? sentence(locale, 'mail_notice_by_admin', { ...common, username, what: said() })
-        : sentence(locale, 'sms_notice_by_admin', { ...common, name: notice.what, account: notice.account }),
-    code: null,
-    link: null,
     notice,
   }
 }

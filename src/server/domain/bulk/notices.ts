@@ -1,6 +1,6 @@
 import type { ItemChange } from '../../../contract/rebind.ts'
+import { type AdminChange, adminNotice } from '../../messages/admin-notice.ts'
 import type { NoticeKey } from '../../messages/catalogues.ts'
-import { type AdminChange, adminNotice } from '../../messages/messages.ts'
 import type { OutboxTable } from '../../store/schema.ts'
 import { type Destination, destinationsOf, isServed, noticeLifetime } from '../change.ts'
 import { type Domain, localeOf } from '../domain.ts'
@@ -21,7 +21,8 @@ function noticeOf({ item, old, new: now }: ItemChange): NoticeKey {
 
 const toldOf = (change: ItemChange): AdminChange => ({
   what: noticeOf(change),
-  values: { old: change.old ?? '', new: change.new ?? '' },
+  old: change.old ?? '',
+  new: change.new ?? '',
 })
 
 function contactsOf({ phone, email }: AccountState): Destination[] {
