@@ -25,7 +25,7 @@ export interface CommandSpec {
   readonly help: MessageKey
   readonly arguments?: readonly ArgumentSpec[]
   readonly options?: readonly OptionSpec[]
-  /** `session`: the person has to be logged in. `server`: an account server has to be known. */
+  /** `session`: the person has to be logged in, or to have a one-time link. `server`: an account server has to be known. */
   readonly needs: 'session' | 'server' | 'nothing'
   /** Runs when its parent is named alone. */
   readonly isDefault?: true
@@ -41,6 +41,9 @@ const unbind = (item: 'phone' | 'email' | 'totp' | 'wechat'): CommandSpec => ({
   needs: 'session',
   run: async context => (await import('../commands/unbind.ts')).run(context, { item }),
 })
+
+/** With it no login is needed, but a server alone. */
+const linkFileOption: OptionSpec = { flags: '--link-file <file>', help: 'help.option.link-file-bind' }
 
 const keyArgument: ArgumentSpec = { name: 'key', help: 'help.argument.key_path' }
 
@@ -111,8 +114,10 @@ export const commands: readonly CommandSpec[] = [
   {
     path: 'bind totp',
     help: 'help.bind.totp',
+    options: [linkFileOption],
     needs: 'session',
-    run: async context => (await import('../commands/bind/totp.ts')).run(context),
+    run: async (context, given) =>
+      (await import('../commands/bind/totp.ts')).run(context, { linkFile: text(given.options.linkFile) }),
   },
   {
     path: 'bind wechat',
@@ -123,10 +128,13 @@ export const commands: readonly CommandSpec[] = [
   {
     path: 'bind webauthn',
     help: 'help.bind.webauthn',
-    options: [{ flags: '--name <name>', help: 'help.option.name' }],
+    options: [{ flags: '--name <name>', help: 'help.option.name' }, linkFileOption],
     needs: 'session',
     run: async (context, given) =>
-      (await import('../commands/bind/webauthn.ts')).run(context, { keyName: text(given.options.name) }),
+      (await import('../commands/bind/webauthn.ts')).run(context, {
+        keyName: text(given.options.name),
+        linkFile: text(given.options.linkFile),
+      }),
   },
   unbind('phone'),
   unbind('email'),

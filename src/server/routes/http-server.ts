@@ -2,6 +2,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstanc
 import { serverHeader } from '../../contract/server.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
+import { serveEnrol } from './enrol.ts'
 import { sendProblem } from './problems.ts'
 import { serveReceipts } from './receipts.ts'
 import { serveContract } from './routes.ts'
@@ -70,18 +71,11 @@ export function createHttpServer({
     request.log.error({ err: { name: error.name, message: error.message, stack: error.stack } }, 'internal error')
     return sendProblem(reply, 'internal_error', { request_id: request.id })
   })
-  // Where somebody lands who opens an enrolment link in a browser; its secret stays behind the `#`, in the browser.
-  app.get('/enrol', async (_request, reply) =>
-    reply
-      .type('text/plain; charset=utf-8')
-      .send(
-        'This link is for the hufu command line. Save it in a file of your own, then: hufu passwd --link-file FILE\n',
-      ),
-  )
   serveContract(app, services)
   serveWeChatCallback(app, services)
   serveReceipts(app, services)
   serveUndo(app, services)
+  serveEnrol(app, services)
   serveWeChatAuthorisation(app, services)
   return app
 }

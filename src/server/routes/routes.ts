@@ -3,6 +3,7 @@ import * as account from '../../contract/account.ts'
 import * as admin from '../../contract/admin.ts'
 import * as bindings from '../../contract/bindings.ts'
 import * as credentials from '../../contract/credentials.ts'
+import * as enrolments from '../../contract/enrolments.ts'
 import * as logins from '../../contract/logins.ts'
 import * as messages from '../../contract/messages.ts'
 import * as server from '../../contract/server.ts'
@@ -68,6 +69,9 @@ function serveAccount(app: FastifyInstance, services: Services): void {
   )
   serveOperation(app, services, credentials.redeemEnrolmentLink, ({ caller, body }) =>
     services.credentials.redeemEnrolmentLink(caller, body.link_secret, body.new_password),
+  )
+  serveOperation(app, services, enrolments.openEnrolment, ({ caller, body }) =>
+    services.enrolments.open(caller, body.link_secret, body.purpose),
   )
 }
 
