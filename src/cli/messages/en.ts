@@ -123,7 +123,7 @@ const enWords = {
   'recovery.title': 'Your ten recovery codes. Each works once; earlier ones no longer work.',
   'recovery.keep': 'They are shown only now: write them down and keep them where you keep your passport.',
 
-  'enrolment.opened': 'This link binds {{item}} for {{username}} at {{server}}.',
+  'enrolment.opened': '{{item}} for {{username}} at {{server}}, by a one-time link.',
   'sessions.id': 'ID',
   'sessions.client': 'Program',
   'sessions.source': 'From',
