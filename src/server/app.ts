@@ -122,7 +122,7 @@ const closeAll = async (senders: Senders): Promise<void> => {
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
   const { clock, random, logger, counters = noCounters } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
-  const store = await openStore(config.database)
+  const store = await openStore(config.database, { random })
   const { senders, close: closeSenders } = await openSenders(config, store, edge)
   const outbox = createOutbox({ store, clock, random, keys, senders, counters, log: logger })
   const services = createServices({
