@@ -1,5 +1,7 @@
 // Two built hufud on one PostgreSQL behind the nginx of deploy/, as docs/operations.md has people set them up.
 
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AuthenticatorApp } from '../support/authenticator-app.ts'
@@ -47,19 +49,23 @@ describe.skipIf([lacksNginx(), lacksPostgres()].includes(true))('hufud behind ng
     const login = await run('login', username, '--server', nginx.origin, '--verify', 'password')
     expect(login.exitCode, login.stderr).toBe(0)
     const secret = await linkFor(several.services, username, 'totp')
-    const binding = startHufu(['bind', 'totp', '--link-file', '-', '--code-file', '-', '--timeout', '15'], {
+    const codeFile = join(home, 'code')
+    const awaited = `for i in $(seq 200); do test -s '${codeFile}' && exec cat '${codeFile}'; sleep 0.05; done; exit 1`
+    const link = `${nginx.origin}/enrol#${secret}\n`
+    const binding = startHufu(['bind', 'totp', '--link-file', '-', '--code-command', awaited], {
       home,
       env: environmentOf(),
-      input: `${nginx.origin}/enrol#${secret}\n000000\n`,
+      input: link,
     })
     const app = new AuthenticatorApp(String((await binding.seen('qr')).secret))
-    expect((await binding.finished).last.code).toBe('totp_incorrect')
-    const again = await hufu(['passwd', '--verify', 'password'], {
+    writeFileSync(codeFile, app.code())
+    const bound = await binding.finished
+    expect(bound.exitCode, bound.stderr).toBe(0)
+    const changed = await hufu(['passwd', '--verify', 'totp'], {
       home,
-      env: { ...environmentOf(), HUFU_NEW_PASSWORD: 'another password of mine' },
+      env: { ...environmentOf(), HUFU_CODE: app.code(), HUFU_NEW_PASSWORD: 'another password of mine' },
     })
-    expect(again.exitCode, again.stderr).toBe(0)
-    expect(app.secret).toMatch(/^[A-Z2-7]{32}$/)
+    expect(changed.exitCode, changed.stderr).toBe(0)
     const log = await run('log')
     expect((log.last.events as { action: string }[]).map(({ action }) => action)).toContain('password.change')
     const [session] = (await run('sessions')).last.sessions as { source: string }[]
@@ -130,37 +136,69 @@ describe.skipIf([lacksNginx(), lacksPostgres()].includes(true))('hufud behind ng
     }
   }
 
-  it.each([0, 1])('process %s dies: no step fails but those that were open', async victim => {
+  /** Four people who walk until they are told to stop. */
+  async function startWalking(network: number) {
     steps.length = 0
     let over = false
-    const people = []
+    const all: Promise<void>[] = []
     // One after the other, and each with an address of their own: there they are counted.
-    for (const host of [1, 2, 3, 4]) people.push(walker(await enrol(), `127.0.${victim + 1}.${host}`))
-    const all = people.map(async someone => {
-      while (!over) {
-        await someone.walk().catch(error => {
-          if (!(error instanceof CutOff)) throw error
-        })
+    for (const host of [1, 2, 3, 4]) {
+      const someone = walker(await enrol(), `127.0.${network}.${host}`)
+      const walk = async () => {
+        while (!over) {
+          await someone.walk().catch(error => {
+            if (!(error instanceof CutOff)) throw error
+          })
+        }
       }
-    })
+      all.push(walk())
+    }
+    return async () => {
+      over = true
+      await Promise.all(all)
+    }
+  }
+
+  /** As soon as nginx tries it again. */
+  const servesAgain = (index: number) =>
+    until('it serves again', () => several.log(index).includes('"msg":"request"') || undefined)
+
+  const refused = () => steps.filter(({ status }) => status >= 400 && status < 500)
+  const failed = () => steps.filter(({ status }) => status >= 500)
+
+  it.each([0, 1])('process %s dies: no step fails but those that were open', async victim => {
+    const stopWalking = await startWalking(1 + victim)
     await delay(700)
     const killedAt = performance.now()
     await several.kill(victim)
     const deadAt = performance.now()
     await delay(1500)
-    const before = steps.length
     await several.start(victim)
-    // It is asked again, as soon as nginx tries it.
-    await until('it serves again', () => several.log(victim).includes('"msg":"request"') || undefined)
-    over = true
-    await Promise.all(all)
-    expect(steps.length).toBeGreaterThan(before)
+    await servesAgain(victim)
+    await stopWalking()
     const cut = steps.filter(({ from, to }) => from < deadAt && to > killedAt)
-    const failed = steps.filter(({ status }) => status >= 500)
-    expect(failed.filter(step => !cut.includes(step))).toEqual([])
-    expect(steps.filter(({ status }) => status >= 400 && status < 500)).toEqual([])
+    expect(failed().filter(step => !cut.includes(step))).toEqual([])
+    expect(refused()).toEqual([])
     // Both serve: what one began the other went on with.
-    const other = several.log(1 - victim)
-    expect(other).toContain('"route":"/v1/bindings/:binding_id/cancel"')
+    expect(several.log(1 - victim)).toContain('"route":"/v1/bindings/:binding_id/cancel"')
+  })
+
+  it('they are restarted one by one, and no step fails but in the very moment of a stop', async () => {
+    const stopWalking = await startWalking(3)
+    const moments: (readonly [from: number, to: number])[] = []
+    for (const index of [0, 1]) {
+      await delay(400)
+      const from = performance.now()
+      await several.stop(index)
+      moments.push([from, performance.now()])
+      await several.start(index)
+      await servesAgain(index)
+    }
+    await stopWalking()
+    // What the kernel had accepted for a process that stopped listening. None that hufud itself had.
+    const isLost = ({ status, from, to }: Step) =>
+      status === 502 && moments.some(([begun, ended]) => from < ended && to > begun)
+    expect(failed().filter(step => !isLost(step))).toEqual([])
+    expect(refused()).toEqual([])
   })
 })

@@ -20,6 +20,8 @@ export interface SeveralHufud {
   log(index: number): string
   /** SIGKILL, and waits for its end. */
   kill(index: number): Promise<void>
+  /** SIGTERM, and waits for its end. */
+  stop(index: number): Promise<void>
   start(index: number): Promise<void>
   close(): Promise<void>
 }
@@ -55,6 +57,12 @@ export async function startSeveralHufud(
       running[index] = undefined
       if (process_) process.kill(process_.pid, 'SIGKILL')
       await process_?.stop()
+    },
+    async stop(index) {
+      const process_ = running[index]
+      running[index] = undefined
+      const exitCode = await process_?.stop()
+      if (exitCode !== 0) throw new Error(`hufud ended with ${exitCode}: ${process_?.log()}`)
     },
     start,
     async close() {

@@ -39,6 +39,8 @@ export function createHttpServer({
     requestTimeout,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     forceCloseConnections: 'idle',
+    // Whatever comes over a connection that is still open while the server stops is served: that is its last.
+    return503OnClosing: false,
     // The longest is the secret in the address of receipts.
     routerOptions: { maxParamLength: 128 },
   })
