@@ -22,6 +22,8 @@ import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
 import { openStore } from './store/open-store.ts'
 
+export { migrateDatabase } from './store/open-store.ts'
+
 /** What an account server runs on beside its configuration. */
 export interface Edge {
   readonly clock: Clock
@@ -122,7 +124,7 @@ const closeAll = async (senders: Senders): Promise<void> => {
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
   const { clock, random, logger, counters = noCounters } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
-  const store = await openStore(config.database, { random })
+  const store = await openStore(config.database, { random, counters })
   const { senders, close: closeSenders } = await openSenders(config, store, edge)
   const outbox = createOutbox({ store, clock, random, keys, senders, counters, log: logger })
   const services = createServices({
@@ -206,7 +208,9 @@ export async function startServer(config: Config, edge: Edge): Promise<RunningSe
   const app = createHttpServer({ services: opened.services, version, logger, trustedProxies })
   if (figures) countRequests(app, figures.metrics)
   try {
-    figures?.metrics.watch(opened.services.domain.store.read)
+    const { store } = opened.services.domain
+    figures?.metrics.watch(store.read)
+    if (store.connections) figures?.metrics.watchConnections(store.connections)
     const listener = await figures?.serve()
     const address = await app.listen({ host, port }).catch(async error => {
       await listener?.close()

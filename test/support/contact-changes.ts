@@ -24,11 +24,12 @@ let accounts = 0
 
 export function contactChanges(real: Domain): ContactChanges {
   const sent: NewMessage[] = []
-  let adding: NewMessage[] = []
+  /** Those of a change whose transaction may run again. */
+  let adding: NewMessage[] | undefined
   const outbox: Domain['outbox'] = {
     ...real.outbox,
     async add(_queries, message) {
-      if (message) adding.push(message)
+      if (message) (adding ?? sent).push(message)
       return ''
     },
   }
@@ -70,8 +71,10 @@ export function contactChanges(real: Domain): ContactChanges {
       return row
     },
     async change(account, item, to) {
+      let added: NewMessage[] = []
       await store.transaction(async queries => {
-        adding = []
+        added = []
+        adding = added
         const current = await queries.accounts.find(account.id)
         if (!current) throw new Error('the account is gone')
         const contact = to === null ? null : { value: to, key: to }
@@ -88,8 +91,9 @@ export function contactChanges(real: Domain): ContactChanges {
           undoable: item,
         })
       })
-      sent.push(...adding)
-      return new Map(adding.map(message => [message.to, undoSecretIn(message.text)]))
+      adding = undefined
+      sent.push(...added)
+      return new Map(added.map(message => [message.to, undoSecretIn(message.text)]))
     },
   }
 }

@@ -13,8 +13,9 @@ export async function endAccess(
   accountId: string,
 ): Promise<number> {
   const now = clock.now()
-  const revoked = await queries.sessions.revokeAll(accountId, null, now)
   await queries.logins.endAll(accountId, now)
+  // After the logins: one that is completed at the same time has made its session by then.
+  const revoked = await queries.sessions.revokeAll(accountId, null, now)
   await queries.challenges.endAll(accountId, now - policy.proofLifetime, now)
   await queries.bindings.endAll(accountId, now)
   await queries.links.endAll(accountId, now)

@@ -168,6 +168,8 @@ export function createReversals(domain: Domain): Reversals {
       await admit(caller)
       const reverted = await store.transaction(async (queries): Promise<Reverted | undefined> => {
         const now = clock.now()
+        const found = await queries.reversals.find(hashSecret(secret))
+        if (found) await queries.accounts.hold(found.account_id)
         const row = await queries.reversals.use(hashSecret(secret), now)
         const account = row && (await queries.accounts.find(row.account_id))
         if (!row || !account) return undefined

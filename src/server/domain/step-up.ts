@@ -216,6 +216,7 @@ export function createStepUps(domain: Domain): StepUps {
     withProof: (member, wanted, change) =>
       answeringWithChallenge(member, wanted, () =>
         store.transaction(async queries => {
+          await queries.accounts.hold(member.account.id)
           const use = useOf(member, wanted)
           const now = clock.now()
           const challenge = await queries.challenges.consumeProof(use, now)
@@ -230,6 +231,7 @@ export function createStepUps(domain: Domain): StepUps {
     withPendingProof: (member, wanted, begin) =>
       answeringWithChallenge(member, wanted, () =>
         store.transaction(async queries => {
+          await queries.accounts.hold(member.account.id)
           const use = useOf(member, wanted)
           const challenge = await queries.challenges.findByProof(use.proofHash)
           const reason = refusalOf(challenge, use, clock.now())

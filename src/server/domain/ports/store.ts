@@ -48,6 +48,13 @@ export interface Queries {
   readonly figures: FigureQueries
 }
 
+/** How many connections to the database this process has, and how many users wait for one. */
+export interface ConnectionFigures {
+  readonly open: number
+  readonly inUse: number
+  readonly waiting: number
+}
+
 export interface Store {
   /** Queries outside of any transaction. */
   readonly read: Queries
@@ -56,15 +63,25 @@ export interface Store {
    * serialisation failure, so it has no side effects but its queries.
    */
   transaction<T>(body: (queries: Queries) => Promise<T>): Promise<T>
-  /** Rejects when the database does not answer. */
+  /** @throws {StoreUnavailable} when the database does not answer within about a second, or can't be written to */
   ping(): Promise<void>
+  /** Where several connections are shared. */
+  readonly connections?: () => ConnectionFigures
   close(): Promise<void>
 }
 
 export interface AccountQueries {
+  /** Whether there is any at all. */
+  exist(): Promise<boolean>
   insert(row: AccountsTable): Promise<Taken | undefined>
   find(id: string): Promise<AccountsTable | undefined>
   findByUsernameKey(key: string): Promise<AccountsTable | undefined>
+  /**
+   * Waits for the transactions that hold the account, and holds it to the end of this one: what is read of it and all
+   * that belongs to it from now on is not changed by another that holds it. For rules over several rows, such as that
+   * one way in is left. Call it first.
+   */
+  hold(id: string): Promise<void>
   setPassword(id: string, hash: string, now: number): Promise<void>
   setLocale(id: string, locale: string): Promise<void>
   /** @returns whether it was otherwise: disabled, or enabled */
@@ -217,6 +234,8 @@ export interface AuthenticatorQueries {
 
 export interface ThrottleQueries {
   find(key: string): Promise<ThrottlesTable | undefined>
+  /** The row as it is once all who change it have done so; nobody else changes it until this transaction ends. */
+  hold(key: string): Promise<ThrottlesTable | undefined>
   /** Writes `next` if the row still is `previous` (undefined: if there is none). */
   replace(previous: ThrottlesTable | undefined, next: ThrottlesTable): Promise<boolean>
   clear(keys: readonly string[]): Promise<void>

@@ -1,6 +1,7 @@
 import type { AccountQueries } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
+import { runsSideBySide } from '../side-by-side.ts'
 import { inSavepoint, takenOr } from '../unique.ts'
 
 const markUsed = (column: 'password_used_at' | 'phone_used_at' | 'email_used_at') =>
@@ -19,6 +20,11 @@ const markUsedBy = {
 
 const findAccount = compiledOnce((db, id: string) => db.selectFrom('accounts').selectAll().where('id', '=', id))
 
+// Rows that refer to the account can still be inserted.
+const holdAccount = compiledOnce((db, id: string) =>
+  db.selectFrom('accounts').select('id').where('id', '=', id).forNoKeyUpdate(),
+)
+
 export const accountQueries = (db: Handle): AccountQueries => ({
   insert: row =>
     takenOr(
@@ -28,9 +34,15 @@ export const accountQueries = (db: Handle): AccountQueries => ({
         .onConflict(conflict => conflict.doNothing()),
     ),
 
+  exist: async () => (await db.selectFrom('accounts').select('id').limit(1).executeTakeFirst()) !== undefined,
+
   find: async id => (await findAccount(db, id)).rows[0],
 
   findByUsernameKey: key => db.selectFrom('accounts').selectAll().where('username_key', '=', key).executeTakeFirst(),
+
+  async hold(id) {
+    if (runsSideBySide(db)) await holdAccount(db, id)
+  },
 
   async setPassword(id, hash, now) {
     await db
