@@ -5,6 +5,7 @@ import { timeOf } from '../lib/clock.ts'
 import { version } from '../lib/version.ts'
 import type { Answers, Context, DemoHost, SessionProfile, SystemContext, Terminal } from './context.ts'
 import { sayError } from './errors.ts'
+import type { ReadLink } from './link-file.ts'
 import type { ProfileStore } from './profile.ts'
 import type { GlobalOptions } from './program.ts'
 
@@ -54,6 +55,7 @@ export interface ContextParts {
   readonly globals: GlobalOptions
   readonly terminal: Terminal
   readonly answers: Answers
+  readonly readLink?: ReadLink
   readonly store: ProfileStore
   readonly origin: string
   readonly language: string
@@ -81,7 +83,10 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
       userAgent: `hufu/${version} (${system.platform})`,
       language,
       signal,
-      onSessionEnded: profile.clear,
+      onSessionEnded() {
+        // That of an enrolment link is not the stored one.
+        if (store.session(origin, profileName)?.sessionSecret === api.sessionSecret) profile.clear()
+      },
     }),
   )
   const { createInteraction } = await import('./interaction.ts')
@@ -117,7 +122,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
   }
   return {
     terminal,
-    input: createInput(terminal, answers),
+    input: createInput(terminal, answers, parts.readLink),
     interaction,
     api,
     stepUp,

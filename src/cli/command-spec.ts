@@ -26,8 +26,8 @@ export interface CommandSpec {
   readonly arguments?: readonly ArgumentSpec[]
   readonly options?: readonly OptionSpec[]
   /**
-   * `session`: the person has to be logged in. `admin`: that, or a service token has to be given. `server`: an account
-   * server has to be known.
+   * `session`: the person has to be logged in, or to have a one-time link. `admin`: they have to be logged in, or to
+   * give a service token. `server`: an account server has to be known.
    */
   readonly needs: 'session' | 'admin' | 'server' | 'nothing'
   /** `--timeout` is how long it waits for the server each time, and not for how long it runs. */

@@ -1,5 +1,5 @@
 import { adminCommands } from './admin-commands.ts'
-import { type ArgumentSpec, type CommandSpec, text } from './command-spec.ts'
+import { type ArgumentSpec, type CommandSpec, type OptionSpec, text } from './command-spec.ts'
 import type { MessageKey } from './messages/catalogue.ts'
 
 const unbind = (item: 'phone' | 'email' | 'totp' | 'wechat'): CommandSpec => ({
@@ -8,6 +8,9 @@ const unbind = (item: 'phone' | 'email' | 'totp' | 'wechat'): CommandSpec => ({
   needs: 'session',
   run: async context => (await import('../commands/unbind.ts')).run(context, { item }),
 })
+
+/** With it no login is needed, but a server alone. */
+const linkFileOption: OptionSpec = { flags: '--link-file <file>', help: 'help.option.link-file-bind' }
 
 const keyArgument: ArgumentSpec = { name: 'key', help: 'help.argument.key_path' }
 
@@ -81,8 +84,10 @@ export const commands: readonly CommandSpec[] = [
   {
     path: 'bind totp',
     help: 'help.bind.totp',
+    options: [linkFileOption],
     needs: 'session',
-    run: async context => (await import('../commands/bind/totp.ts')).run(context),
+    run: async (context, given) =>
+      (await import('../commands/bind/totp.ts')).run(context, { linkFile: text(given.options.linkFile) }),
   },
   {
     path: 'bind wechat',
@@ -93,10 +98,13 @@ export const commands: readonly CommandSpec[] = [
   {
     path: 'bind webauthn',
     help: 'help.bind.webauthn',
-    options: [{ flags: '--name <name>', help: 'help.option.name' }],
+    options: [{ flags: '--name <name>', help: 'help.option.name' }, linkFileOption],
     needs: 'session',
     run: async (context, given) =>
-      (await import('../commands/bind/webauthn.ts')).run(context, { keyName: text(given.options.name) }),
+      (await import('../commands/bind/webauthn.ts')).run(context, {
+        keyName: text(given.options.name),
+        linkFile: text(given.options.linkFile),
+      }),
   },
   unbind('phone'),
   unbind('email'),

@@ -28,6 +28,8 @@ export const exitCodes = {
   code_command_failed: usage,
   code_command_timeout: timedOut,
   server_not_set: usage,
+  link_other_server: usage,
+  enrolment_ended: timedOut,
   profile_unreadable: usage,
   profile_unwritable: usage,
   cancelled,

@@ -8,6 +8,8 @@ export const commandErrorCodes = [
   'code_command_failed',
   'code_command_timeout',
   'server_not_set',
+  'link_other_server',
+  'enrolment_ended',
   'profile_unreadable',
   'profile_unwritable',
   'cancelled',

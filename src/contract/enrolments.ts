@@ -1,6 +1,6 @@
 import * as Type from 'typebox/type'
 import { defineOperation } from './operation.ts'
-import { Id, Secret, Time } from './schemas.ts'
+import { EnrolmentPurpose, Id, Secret, Time } from './schemas.ts'
 
 export const openEnrolment = defineOperation({
   id: 'enrolment.open',
@@ -10,7 +10,7 @@ export const openEnrolment = defineOperation({
     'Begin what a one-time link is for: a session that serves for this binding alone, and the proof that it begins with. The link is used when the binding is finished.',
   access: 'anyone',
   stepUp: null,
-  body: Type.Object({ link_secret: Secret, purpose: Type.Enum(['totp', 'webauthn']) }, { additionalProperties: false }),
+  body: Type.Object({ link_secret: Secret, purpose: EnrolmentPurpose }, { additionalProperties: false }),
   status: 201,
   answer: Type.Object({
     username: Type.String(),

@@ -7,6 +7,7 @@ import { proofHeader } from './server.ts'
 const everywhere: readonly ProblemCode[] = ['invalid_request', 'internal_error']
 const withBody: readonly ProblemCode[] = ['body_too_large', 'media_type_unsupported']
 const withSession: readonly ProblemCode[] = ['not_logged_in']
+const withEnrolment: readonly ProblemCode[] = ['link_invalid']
 const withStepUp: readonly ProblemCode[] = ['insufficient_user_authentication']
 const withAdmin: readonly ProblemCode[] = ['not_logged_in', 'admin_required']
 const withToken: readonly ProblemCode[] = ['service_credential_invalid', 'service_scope_missing']
@@ -18,6 +19,7 @@ export function problemsOf(operation: Operation): ProblemCode[] {
     ...everywhere,
     ...(operation.body ? withBody : []),
     ...(operation.access === 'session' ? withSession : []),
+    ...(operation.enrolment ? withEnrolment : []),
     ...(operation.access === 'admin' ? [...withAdmin, ...withToken] : []),
     ...(operation.stepUp ? withStepUp : []),
   ]

@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox/type'
 import type { ProblemCode } from './problems.ts'
-import type { ServiceScope, StepUpOperation } from './schemas.ts'
+import type { EnrolmentPurpose, ServiceScope, StepUpOperation } from './schemas.ts'
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
@@ -27,8 +27,8 @@ export interface Operation {
    * scope stands in its place.
    */
   readonly stepUp: StepUpOperation | null
-  /** Whether a session that an enrolment link opened may call it, too. */
-  readonly enrolment?: true
+  /** A session that an enrolment link opened may call it, too, where the link is for one of these. */
+  readonly enrolment?: readonly EnrolmentPurpose[]
   readonly params?: TSchema
   readonly query?: TSchema
   readonly body?: TSchema

@@ -62,6 +62,11 @@ export const serviceScopes = ['accounts', 'audit', 'messages', 'no-notify', 'reb
 export type ServiceScope = (typeof serviceScopes)[number]
 export const ServiceScope = Type.Enum([...serviceScopes])
 
+/** What an enrolment link may let somebody bind, in the place of a login and a step-up. */
+export const enrolmentPurposes = ['totp', 'webauthn'] as const
+export type EnrolmentPurpose = (typeof enrolmentPurposes)[number]
+export const EnrolmentPurpose = Type.Enum([...enrolmentPurposes])
+
 /** A method that a person may choose, with what helps them recognise it: a masked number, a masked address. */
 export const MethodChoice = Type.Object({
   method: VerificationMethod,

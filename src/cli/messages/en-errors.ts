@@ -29,6 +29,13 @@ export const enErrors = {
   'next.code_command_failed': 'Run it by hand to see why; it has to print the code and end with 0.',
   'error.code_command_timeout': 'The --code-command “{{command}}” did not print a code in time.',
   'next.code_command_timeout': 'Give it more time with --timeout SECONDS.',
+  'error.link_other_server': 'This link is for {{link}}, but hufu is set to {{server}}.',
+  'next.link_other_server':
+    'If you trust whoever gave you the link, say so with --server {{link}}. Nothing has been sent.',
+  'error.enrolment_ended':
+    'What this link had begun is over: it took more than 15 minutes, or the link was opened again.',
+  'next.enrolment_ended':
+    'Run the command again with the same link. If it has been used meanwhile, and not by you, tell whoever gave it to you.',
   'error.server_not_set': 'No account server is known yet.',
   'next.server_not_set': 'Name it with --server URL or HUFU_SERVER; hufu login remembers it.',
   'error.profile_unreadable': 'The file {{file}}, where logins are kept, cannot be read: {{reason}}.',

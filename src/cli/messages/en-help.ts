@@ -79,6 +79,7 @@ export const enHelp = {
   'help.option.all': 'end all sessions of the account',
   'help.option.others': 'end all sessions but this one',
   'help.option.link-file': 'set the first password by the one-time link in FILE (- is stdin)',
+  'help.option.link-file-bind': 'bind by the one-time link in FILE, without a login (- is stdin)',
   'help.option.confirm': 'the word reset, instead of typing it: the key may be erased',
   'help.option.name': 'a name for the key',
   'help.option.limit': 'how many events, at most 200',

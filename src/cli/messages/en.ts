@@ -125,11 +125,13 @@ const enWords = {
   'recovery.title': 'Your ten recovery codes. Each works once; earlier ones no longer work.',
   'recovery.keep': 'They are shown only now: write them down and keep them where you keep your passport.',
 
+  'enrolment.opened': '{{item}} for {{username}} at {{server}}, by a one-time link.',
   'sessions.id': 'ID',
   'sessions.client': 'Program',
   'sessions.source': 'From',
   'sessions.last_used': 'Last used',
   'sessions.current': 'here: {{client}}',
+  'sessions.enrolment': 'link for {{item}}: {{client}}',
   'sessions.revoked_one': '{{count}} session ended.',
   'sessions.revoked_other': '{{count}} sessions ended.',
 

@@ -80,6 +80,7 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'help.option.all': '结束账户的所有会话',
   'help.option.others': '结束当前会话以外的所有会话',
   'help.option.link-file': '用 FILE 中的一次性链接设置首个密码（- 表示标准输入）',
+  'help.option.link-file-bind': '用 FILE 中的一次性链接绑定，无需登录（- 表示标准输入）',
   'help.option.confirm': '填 reset 即同意清空，不再询问',
   'help.option.name': '安全密钥的名称',
   'help.option.limit': '显示多少条，最多 200',

@@ -13,6 +13,7 @@ import { createUndoing, type Undoing } from './bulk/undoing.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { createReceipts, type Receipts } from './delivery/receipts.ts'
 import type { Domain } from './domain.ts'
+import { createEnrolments, type Enrolments } from './enrolments.ts'
 import { createLogins, type Logins } from './logins.ts'
 import { createReversals, type Reversals } from './reversals.ts'
 import { createSessions, type Sessions } from './sessions.ts'
@@ -24,6 +25,7 @@ export interface Services {
   readonly accounts: Accounts
   readonly logins: Logins
   readonly sessions: Sessions
+  readonly enrolments: Enrolments
   readonly stepUps: StepUps
   readonly credentials: Credentials
   readonly contactBindings: ContactBindings
@@ -49,6 +51,7 @@ export function createServices(domain: Domain): Services {
     accounts: createAccounts(domain),
     logins: createLogins(domain),
     sessions: createSessions(domain),
+    enrolments: createEnrolments(domain),
     stepUps,
     credentials: createCredentials(domain, stepUps),
     contactBindings: createContactBindings(domain, stepUps),

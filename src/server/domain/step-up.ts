@@ -6,6 +6,7 @@ import { isoTime } from '../../lib/clock.ts'
 import type { ChallengesTable } from '../store/schema.ts'
 import { parseEmailAddress, parsePhoneNumber } from './contacts.ts'
 import type { Domain, Member } from './domain.ts'
+import { finishEnrolment } from './enrolment-links.ts'
 import type { ProofUse, Queries } from './ports/store.ts'
 import { Refusal } from './refusal.ts'
 import { hashSecret, newId, newSecret } from './secret-keys.ts'
@@ -43,7 +44,7 @@ export interface StepUps {
     use: { proof: string | undefined; operation: StepUpOperation; value: string | null },
     begin: (queries: Queries, challenge: ChallengesTable) => Promise<T>,
   ): Promise<T>
-  /** Consumes the proof behind a pending binding, in its transaction. */
+  /** Consumes the proof behind a pending binding, in its transaction, with the enrolment link that gave it, if one did. */
   consumePending(queries: Queries, member: Member | null, challengeId: string): Promise<ChallengesTable>
 }
 
@@ -173,6 +174,10 @@ export function createStepUps(domain: Domain): StepUps {
       return await work()
     } catch (error) {
       if (!(error instanceof ProofRefused)) throw error
+      // A challenge names the account's methods, which whoever holds a link need not know, and could not answer.
+      if (member.session.enrolment_link_id !== null) {
+        throw new Refusal('insufficient_user_authentication', { reason: error.reason })
+      }
       const challenge = await createChallenge(
         member,
         operation,
@@ -243,6 +248,7 @@ export function createStepUps(domain: Domain): StepUps {
       if (member && challenge.session_id !== member.session.id) {
         throw new Refusal('insufficient_user_authentication', { reason: 'other_session' satisfies ProofRefusal })
       }
+      if (member) await finishEnrolment(queries, member.session, clock.now())
       return challenge
     },
   }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import * as account from '../../contract/account.ts'
 import * as bindings from '../../contract/bindings.ts'
 import * as credentials from '../../contract/credentials.ts'
+import * as enrolments from '../../contract/enrolments.ts'
 import * as logins from '../../contract/logins.ts'
 import * as messages from '../../contract/messages.ts'
 import * as server from '../../contract/server.ts'
@@ -70,6 +71,9 @@ function serveAccount(app: FastifyInstance, services: Services): void {
   )
   serveOperation(app, services, credentials.redeemEnrolmentLink, ({ caller, body }) =>
     services.credentials.redeemEnrolmentLink(caller, body.link_secret, body.new_password),
+  )
+  serveOperation(app, services, enrolments.openEnrolment, ({ caller, body }) =>
+    services.enrolments.open(caller, body.link_secret, body.purpose),
   )
 }
 

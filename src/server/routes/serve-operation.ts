@@ -5,6 +5,7 @@ import { proofHeader } from '../../contract/server.ts'
 import { printable } from '../../lib/printable.ts'
 import { authenticateActor } from '../domain/admin/authority.ts'
 import type { Actor, Caller, Member } from '../domain/domain.ts'
+import { confineEnrolment } from '../domain/enrolment-links.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
 import { answerValidation, requestValidation, type Validation } from './validation.ts'
@@ -109,8 +110,7 @@ async function whoAsks(
   if (operation.access === 'anyone') return {}
   if (operation.access === 'session') {
     const member = await sessions.authenticate(bearer, caller)
-    // What a link opens is for what the link is for: the service that answers looks at which.
-    if (member.session.enrolment_link_id !== null && !operation.enrolment) throw new Refusal('not_logged_in')
+    await confineEnrolment(domain, member.session, operation.enrolment)
     return { member }
   }
   return { actor: await authenticateActor({ domain, sessions }, { bearer, caller, proof }, operation.scope ?? null) }

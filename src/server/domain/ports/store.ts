@@ -117,6 +117,8 @@ export interface SessionQueries {
   list(accountId: string, now: number): Promise<SessionsTable[]>
   /** Ends one live session of the account; the number ended. */
   revoke(accountId: string, id: string, now: number): Promise<number>
+  /** Ends the sessions that an enrolment link opened. */
+  revokeEnrolled(accountId: string, linkId: string, now: number): Promise<void>
   /** Ends all live sessions of the account but `except`. */
   revokeAll(accountId: string, except: string | null, now: number): Promise<number>
 }
@@ -348,7 +350,13 @@ export interface LinkQueries {
   endAll(accountId: string, now: number): Promise<void>
   /** Ends the unused links of an account that are for this. */
   endPurpose(accountId: string, purpose: string, now: number): Promise<void>
-  find(secretHash: string, now: number): Promise<{ id: string; account_id: string; purpose: string } | undefined>
+  /** One that has neither been used nor expired. */
+  find(
+    secretHash: string,
+    now: number,
+  ): Promise<{ id: string; account_id: string; purpose: string; expires_at: number } | undefined>
+  /** Also one that has been used or has expired. */
+  findById(id: string): Promise<{ purpose: string; used_at: number | null; expires_at: number } | undefined>
   use(id: string, now: number): Promise<boolean>
 }
 

@@ -31,10 +31,17 @@ export const linkQueries = (db: Handle): LinkQueries => ({
   find: (secretHash, now) =>
     db
       .selectFrom('enrolment_links')
-      .select(['id', 'account_id', 'purpose'])
+      .select(['id', 'account_id', 'purpose', 'expires_at'])
       .where('secret_hash', '=', secretHash)
       .where('used_at', 'is', null)
       .where('expires_at', '>', now)
+      .executeTakeFirst(),
+
+  findById: id =>
+    db
+      .selectFrom('enrolment_links')
+      .select(['purpose', 'used_at', 'expires_at'])
+      .where('id', '=', id)
       .executeTakeFirst(),
 
   async use(id, now) {

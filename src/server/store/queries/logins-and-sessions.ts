@@ -88,6 +88,16 @@ export const sessionQueries = (db: Handle): SessionQueries => {
           .executeTakeFirstOrThrow(),
       ),
 
+    async revokeEnrolled(accountId, linkId, now) {
+      await db
+        .updateTable('sessions')
+        .set({ revoked_at: now })
+        .where('account_id', '=', accountId)
+        .where('enrolment_link_id', '=', linkId)
+        .where('revoked_at', 'is', null)
+        .execute()
+    },
+
     revokeAll: async (accountId, except, now) =>
       changed(
         await db
