@@ -10,6 +10,7 @@ import { type Counters, noCounters } from './domain/ports/counters.ts'
 import type { MessageProvider, MessageSender } from './domain/ports/messages.ts'
 import type { ReceiptReader } from './domain/ports/receipts.ts'
 import type { Queries, Store } from './domain/ports/store.ts'
+import type { TransferDatabase } from './domain/ports/transfer.ts'
 import type { WebAuthorisation } from './domain/ports/web-authorisation.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
 import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
@@ -194,6 +195,21 @@ async function openMetrics({ metrics: listen }: Config, { clock, logger }: Edge)
       ),
   }
 }
+
+/** The configured database by itself, to be exported. @throws when it is not there */
+export const openDatabaseToExport = async ({ database }: Config): Promise<TransferDatabase> =>
+  (await import('./store/transfer/open-transfer.ts')).openTransfer(database)
+
+/** The configured database by itself, to be filled; its schema is made where there is none. */
+export async function openDatabaseToImport(config: Config): Promise<TransferDatabase> {
+  const store = await openStore(config.database)
+  await store.close()
+  return openDatabaseToExport(config)
+}
+
+/** What this program's databases consist of. */
+export const transferSchema = async (): Promise<Pick<TransferDatabase, 'tables' | 'migrations'>> =>
+  (await import('./store/transfer/open-transfer.ts')).transferSchema
 
 /** Opens the services and serves them over HTTP. `close` answers what is under way first. */
 export async function startServer(config: Config, edge: Edge): Promise<RunningServer> {

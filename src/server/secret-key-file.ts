@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fromBase64url, toBase64url } from '../lib/base64url.ts'
 import type { Random } from '../lib/random.ts'
@@ -33,6 +33,24 @@ export function loadSecretKey(source: { file: string } | { text: string }, rando
       throw new ConfigError(`The key file ${file} can't be made: ${error instanceof Error ? error.message : error}`)
     }
   }
+  return readKeyFile(file)
+}
+
+/**
+ * The server's 32-byte key, which must be there: a new one would open nothing that was sealed before.
+ * @throws {ConfigError} when it is missing or malformed, or others can read it.
+ */
+export function requireSecretKey(source: { file: string } | { text: string }): Uint8Array {
+  if ('text' in source) return parseKey(source.text, 'HUFUD_SECRET_KEY')
+  if (!existsSync(source.file)) {
+    throw new ConfigError(
+      `There is no key file ${source.file}. Set HUFUD_SECRET_KEY, or HUFUD_SECRET_KEY_FILE to the file of the hufud whose data this is.`,
+    )
+  }
+  return readKeyFile(source.file)
+}
+
+function readKeyFile(file: string): Uint8Array {
   if ((statSync(file).mode & 0o077) !== 0 && process.platform !== 'win32') {
     throw new ConfigError(`Others can read the key file ${file}. Run: chmod 600 ${file}`)
   }

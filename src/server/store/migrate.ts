@@ -11,6 +11,9 @@ const migrations: Record<string, Migration> = {
   '0003-admin': admin,
 }
 
+/** The names of all migrations, in their order. */
+export const migrationNames: readonly string[] = Object.keys(migrations)
+
 /** Brings the schema up to date, one transaction for all. @throws the first error of a migration. */
 export async function migrate(db: Kysely<Tables>): Promise<readonly string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
