@@ -123,7 +123,7 @@ const closeAll = async (senders: Senders): Promise<void> => {
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
   const { clock, random, logger, counters = noCounters } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
-  const store = await openStore(config.database)
+  const store = await openStore(config.database, { random })
   const { senders, close: closeSenders } = await openSenders(config, store, edge)
   const outbox = createOutbox({ store, clock, random, keys, senders, counters, log: logger })
   const services = createServices({
@@ -201,8 +201,8 @@ export const openDatabaseToExport = async ({ database }: Config): Promise<Transf
   (await import('./store/transfer/open-transfer.ts')).openTransfer(database)
 
 /** The configured database by itself, to be filled; its schema is made where there is none. */
-export async function openDatabaseToImport(config: Config): Promise<TransferDatabase> {
-  const store = await openStore(config.database)
+export async function openDatabaseToImport(config: Config, random: Random): Promise<TransferDatabase> {
+  const store = await openStore(config.database, { random })
   await store.close()
   return openDatabaseToExport(config)
 }

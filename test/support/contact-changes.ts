@@ -24,10 +24,11 @@ let accounts = 0
 
 export function contactChanges(real: Domain): ContactChanges {
   const sent: NewMessage[] = []
+  let adding: NewMessage[] = []
   const outbox: Domain['outbox'] = {
     ...real.outbox,
     async add(_queries, message) {
-      if (message) sent.push(message)
+      if (message) adding.push(message)
       return ''
     },
   }
@@ -69,8 +70,8 @@ export function contactChanges(real: Domain): ContactChanges {
       return row
     },
     async change(account, item, to) {
-      const before = sent.length
       await store.transaction(async queries => {
+        adding = []
         const current = await queries.accounts.find(account.id)
         if (!current) throw new Error('the account is gone')
         const contact = to === null ? null : { value: to, key: to }
@@ -87,7 +88,8 @@ export function contactChanges(real: Domain): ContactChanges {
           undoable: item,
         })
       })
-      return new Map(sent.slice(before).map(message => [message.to, undoSecretIn(message.text)]))
+      sent.push(...adding)
+      return new Map(adding.map(message => [message.to, undoSecretIn(message.text)]))
     },
   }
 }

@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/server/config/load-config.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import { wechatCallbackPath } from '../../src/server/routes/wechat-callback.ts'
 import { startWeChatSimulator, type WeChatSimulator } from '../../src/simulators/wechat/simulator.ts'
+import { dropTestDatabase, secretKeyFor, testDatabase } from './database.ts'
 import { freshHome, hufu } from './hufu.ts'
 import { caller, password, wechatConfig } from './server-world.ts'
 
@@ -30,8 +31,9 @@ export async function startWeChatHufud(options: {
   const wechat = await startWeChatSimulator({ clock: systemClock, random: systemRandom })
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const env = { HOME: folder, HUFUD_LISTEN: `localhost:${port}`, HUFUD_ORIGIN: url }
-  const base = loadConfig({ database: `sqlite:${join(folder, 'hufud.db')}` }, env)
+  const database = await testDatabase(folder)
+  const env = { HOME: folder, ...secretKeyFor(folder), HUFUD_LISTEN: `localhost:${port}`, HUFUD_ORIGIN: url }
+  const base = loadConfig({ database }, env)
   const config = {
     ...base,
     policy: { ...base.policy, qrLifetime: options.qrLifetime },
@@ -68,6 +70,7 @@ export async function startWeChatHufud(options: {
     async close() {
       await server.close()
       await wechat.close()
+      await dropTestDatabase(database)
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -153,6 +153,8 @@ export type DatabaseConfig =
       readonly connections: number
       /** Milliseconds after which the server gives a statement up. */
       readonly statementTimeout: number
+      /** Whether busy statements are prepared; a pooler in between may not bear it. */
+      readonly preparesStatements: boolean
     }
 
 export interface Config {
@@ -160,7 +162,13 @@ export interface Config {
   readonly port: number
   readonly database: DatabaseConfig
   /** Where the 32-byte key lies, or its base64url text itself. */
-  readonly secretKey: { readonly file: string } | { readonly text: string }
+  readonly secretKey:
+    | {
+        readonly file: string
+        /** Whether processes elsewhere must have the same, so that none may make one up. */
+        readonly isShared?: boolean
+      }
+    | { readonly text: string }
   readonly trustedProxies: readonly string[]
   readonly logLevel: string
   readonly hashConcurrency: number

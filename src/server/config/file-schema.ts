@@ -82,9 +82,35 @@ export const ConfigFile = Type.Object(
     listen: Type.Optional(Listen),
     database: Type.Optional(
       Type.String({
-        description: 'Where the data is. Where it is missing: in $XDG_DATA_HOME/hufud, else ~/.local/share/hufud.',
-        pattern: '^sqlite:.+',
-        examples: ['sqlite:/var/lib/hufud/hufud.db'],
+        description:
+          'Where the data is: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE without a password, which comes from ' +
+          'PGPASSWORD, or with all of the address from HUFUD_DATABASE or HUFUD_DATABASE_FILE. Where it is missing: ' +
+          'sqlite: in $XDG_DATA_HOME/hufud, else ~/.local/share/hufud.',
+        pattern: '^(sqlite:|postgres(ql)?://).+',
+        maxLength: 4096,
+        examples: ['sqlite:/var/lib/hufud/hufud.db', 'postgres://hufud@db.example.org/hufud'],
+      }),
+    ),
+    database_connections: Type.Optional(
+      Type.Integer({
+        description: 'Connections of one process to PostgreSQL, at most.',
+        minimum: 2,
+        maximum: 500,
+        default: 10,
+      }),
+    ),
+    database_statement_timeout_seconds: Type.Optional(
+      Type.Integer({
+        description: 'After how long PostgreSQL gives a statement up.',
+        minimum: 1,
+        maximum: 60,
+        default: 10,
+      }),
+    ),
+    database_prepared_statements: Type.Optional(
+      Type.Boolean({
+        description: 'Whether busy statements are prepared; false behind a pooler that does not bear it.',
+        default: true,
       }),
     ),
     service_name: Type.Optional(

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { join as joinPath } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { VerificationAnswer } from '../../../src/contract/logins.ts'
 import type { MethodChoice, VerificationMethod } from '../../../src/contract/schemas.ts'
 import { secondFactors } from '../../../src/server/domain/logins.ts'
 import { Refusal } from '../../../src/server/domain/refusal.ts'
+import { contentsOf } from '../../support/ask-database.ts'
 import { caller, openServerWorld, password, refusalOf, type ServerWorld } from '../../support/server-world.ts'
 
 const day = 24 * 60 * 60_000
@@ -215,8 +214,7 @@ test('no secret lies in the database in plain text', async () => {
   )
   expect(login).toBeUndefined()
   await domain.store.ping()
-  const bytes = ['', '-wal'].map(suffix => readFileSync(joinPath(world.folder, `hufud.db${suffix}`)))
-  const all = Buffer.concat(bytes).toString('latin1')
+  const all = (await contentsOf(world.database)).toString('latin1')
   expect(all).toContain('secretive@example.com')
   const secrets = [
     proof,

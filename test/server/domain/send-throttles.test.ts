@@ -1,10 +1,8 @@
-import { join } from 'node:path'
-import { Kysely } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { refusePush } from '../../../src/server/domain/push-throttle.ts'
 import { countAttempt, type ThrottlePolicy, throttlePolicies } from '../../../src/server/domain/throttle.ts'
-import type { Tables, ThrottlesTable } from '../../../src/server/store/schema.ts'
-import { SqliteDialect } from '../../../src/server/store/sqlite-dialect.ts'
+import type { ThrottlesTable } from '../../../src/server/store/schema.ts'
+import { askDatabase } from '../../support/ask-database.ts'
 import { outboxRows } from '../../support/outbox-rows.ts'
 import { caller, openServerWorld, refusalOf, type ServerWorld } from '../../support/server-world.ts'
 
@@ -62,17 +60,12 @@ describe('a number to which too many messages went', () => {
 test('a code for somebody and one for nobody write as many rows', async () => {
   const owner = await world.join('owner')
   await world.bindPhone(owner, number)
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect(join(world.folder, 'hufud.db')) })
-  try {
-    const written = async (username: string) => {
-      await db.deleteFrom('throttles').execute()
-      expect(await askForCode(username)).toBe('done')
-      return (await db.selectFrom('throttles').selectAll().execute()).length
-    }
-    expect(await written('owner')).toBe(await written('nobody'))
-  } finally {
-    await db.destroy()
+  const written = async (username: string) => {
+    await askDatabase(world.database, 'delete from throttles')
+    expect(await askForCode(username)).toBe('done')
+    return (await askDatabase(world.database, 'select * from throttles')).length
   }
+  expect(await written('owner')).toBe(await written('nobody'))
 })
 
 describe('one source', () => {

@@ -1,7 +1,7 @@
-import type { Kysely } from 'kysely'
-import type { Tables } from '../schema.ts'
+/** Admins: named tokens, links that bind, the audit of all accounts, bulk runs. */
+export const kind = 'expand'
 
-const statements = [
+export const statements: readonly string[] = [
   "alter table service_credentials add column name text not null default ''",
   'alter table service_credentials add column created_by text references accounts(id)',
   'alter table service_credentials add column last_used_at bigint',
@@ -22,9 +22,3 @@ const statements = [
     account_id text not null references accounts(id), applied_at bigint not null, changes text not null,
     primary key (run_id, row_number))`,
 ]
-
-/** Admins: named tokens, links that bind, the audit of all accounts, bulk runs. */
-export async function up(db: Kysely<Tables>): Promise<void> {
-  const { CompiledQuery } = await import('kysely')
-  for (const statement of statements) await db.executeQuery(CompiledQuery.raw(statement))
-}

@@ -1,7 +1,7 @@
 import type { AccountQueries } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
-import { takenOr } from '../unique.ts'
+import { inSavepoint, takenOr } from '../unique.ts'
 
 const markUsed = (column: 'password_used_at' | 'phone_used_at' | 'email_used_at') =>
   compiledOnce((db, id: string, now: number) =>
@@ -66,18 +66,21 @@ export const accountQueries = (db: Handle): AccountQueries => ({
             .set({ email_address: contact?.value ?? null, email_key: key, email_bound_at: since, email_used_at: null })
     // One statement checks and sets; the unique index is behind it for two that come at once.
     return takenOr(
-      update
-        .where('id', '=', id)
-        .where(({ not, exists, selectFrom }) =>
-          not(
-            exists(
-              selectFrom('accounts as other')
-                .select('other.id')
-                .where(`other.${column}`, '=', key)
-                .where('other.id', '!=', id),
+      inSavepoint(
+        db,
+        update
+          .where('id', '=', id)
+          .where(({ not, exists, selectFrom }) =>
+            not(
+              exists(
+                selectFrom('accounts as other')
+                  .select('other.id')
+                  .where(`other.${column}`, '=', key)
+                  .where('other.id', '!=', id),
+              ),
             ),
           ),
-        ),
+      ),
     )
   },
 

@@ -1,6 +1,8 @@
 import pg from 'pg'
 import type { Cell, Row, TransferDatabase, TransferRows, TransferTable } from '../../domain/ports/transfer.ts'
 import { migrationNames } from '../migrate.ts'
+import { toldOf } from '../postgres/errors.ts'
+import { connectionOptions } from '../postgres/pool.ts'
 import { transferTables } from '../tables.ts'
 
 const bigintOid = 20
@@ -59,10 +61,12 @@ async function insert(client: pg.Client, table: TransferTable, rows: readonly Ro
  * @throws when it can't be reached
  */
 export async function openPostgresTransfer(url: string): Promise<TransferDatabase> {
-  const client = new pg.Client({ connectionString: url, application_name: 'hufud transfer' })
+  const client = new pg.Client({ ...connectionOptions(url), application_name: 'hufud transfer' })
   // A connection that breaks is told by the query that is under way.
   client.on('error', () => {})
-  await client.connect()
+  await client.connect().catch(error => {
+    throw toldOf(error)
+  })
 
   async function within<T>(begin: string, body: () => Promise<T>): Promise<T> {
     await client.query(begin)
@@ -73,7 +77,8 @@ export async function openPostgresTransfer(url: string): Promise<TransferDatabas
       return value
     } catch (error) {
       await client.query('rollback').catch(() => {})
-      throw error
+      // What PostgreSQL says of an error may quote a value of a row.
+      throw error instanceof pg.DatabaseError ? toldOf(error) : error
     }
   }
 
@@ -94,7 +99,13 @@ export async function openPostgresTransfer(url: string): Promise<TransferDatabas
         // Whoever serves this database reads on and writes nothing: what is looked at stays as it is.
         const names = transferTables.map(({ name }) => quoted(name)).join(', ')
         await client.query(`lock table ${names} in exclusive mode`)
-        return body({ ...readerOn(client), insert: (table, rows) => insert(client, table, rows) })
+        return body({
+          ...readerOn(client),
+          insert: (table, rows) =>
+            insert(client, table, rows).catch(error => {
+              throw toldOf(error)
+            }),
+        })
       }),
     close: () => client.end(),
   }

@@ -1,0 +1,63 @@
+import { chmodSync, closeSync, openSync } from 'node:fs'
+import { type ConnectionProvider, Kysely } from 'kysely'
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import type { Store } from '../domain/ports/store.ts'
+import { GroupCommit } from './group-commit.ts'
+import {
+  applyMigrations,
+  type MigratedDatabase,
+  prepareForMigrations,
+  readSchemaState,
+  refuseNewer,
+} from './migrate.ts'
+import { queriesOn } from './queries-on.ts'
+import type { Tables } from './schema.ts'
+import { SqliteDialect } from './sqlite-dialect.ts'
+
+/** Creates the file of a database, readable and writable by its owner alone, before SQLite would with a wider mode. */
+function createPrivateFile(path: string): void {
+  closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
+}
+
+/**
+ * Opens the SQLite database at `path` and brings its schema up to date.
+ * @throws when the file can't be opened, or was written by a newer hufud.
+ */
+export async function openSqliteStore(path: string, clock: Pick<Clock, 'now'> = systemClock): Promise<Store> {
+  createPrivateFile(path)
+  const dialect = new SqliteDialect(path)
+  const db = new Kysely<Tables>({ dialect })
+  try {
+    await migrate(db as unknown as MigratedDatabase, clock.now())
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+  const executor = db.getExecutor()
+  const driver = dialect.createDriver()
+  const groups = new GroupCommit(dialect.turns, (provider: ConnectionProvider) =>
+    queriesOn(
+      new Kysely<Tables>({
+        config: { dialect },
+        dialect,
+        driver,
+        executor: executor.withConnectionProvider(provider),
+      }),
+    ),
+  )
+  return {
+    read: queriesOn(db),
+    transaction: body => groups.transaction(body),
+    ping: async () => {
+      await db.selectFrom('settings').select('name').limit(1).execute()
+    },
+    close: () => db.destroy(),
+  }
+}
+
+async function migrate(db: MigratedDatabase, now: number): Promise<void> {
+  await prepareForMigrations(db)
+  await db.transaction().execute(transaction => applyMigrations(transaction, { contract: true, now }))
+  refuseNewer(await readSchemaState(db))
+}

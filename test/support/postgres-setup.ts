@@ -1,0 +1,24 @@
+import type { TestProject } from 'vitest/node'
+import { openStore } from '../../src/server/store/open-store.ts'
+import { type PostgresCluster, startPostgres } from './postgres-cluster.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The URL of a database with an up-to-date schema and nothing in it, of which each test gets a copy. */
+    postgresTemplate: string
+  }
+}
+
+let cluster: PostgresCluster
+
+/** Before the tests of a project that runs on PostgreSQL: a cluster for all of them, as `HUFU_TEST_DATABASE` says. */
+export async function setup(project: TestProject): Promise<void> {
+  const isSerializable = project.config.env.HUFU_TEST_DATABASE === 'postgres-serializable'
+  cluster = await startPostgres(isSerializable ? { settings: { default_transaction_isolation: 'serializable' } } : {})
+  const template = cluster.url('hufud')
+  const store = await openStore({ engine: 'postgres', url: template, connections: 1, statementTimeout: 30_000 })
+  await store.close()
+  project.provide('postgresTemplate', template)
+}
+
+export const teardown = () => cluster.close()
