@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, expect, it } from 'vitest'
-import { isOnPostgres, secretKeyFor, testDatabase } from '../support/database.ts'
+import { databaseEnvironment, testDatabase } from '../support/database.ts'
 import { type RunningHufud, startHufud } from '../support/ephemeral-server.ts'
 import { environment, eventsIn, freshHome, hufu, hufudExecutable } from '../support/hufu.ts'
 
@@ -27,7 +27,7 @@ async function newServer() {
   const port = await freePort()
   const env = {
     HUFUD_DATABASE: await testDatabase(join(folder, 'data')),
-    ...(isOnPostgres ? secretKeyFor(join(folder, 'data')) : {}),
+    ...databaseEnvironment,
     HUFUD_LISTEN: `127.0.0.1:${port}`,
     HUFUD_ORIGIN: `http://localhost:${port}`,
     HUFUD_LOG_LEVEL: 'warn',

@@ -14,7 +14,7 @@ import { freePort } from '../../src/server/free-port.ts'
 import { createMailbox } from '../../src/simulators/mailbox/mailbox.ts'
 import { startOuterEdge } from '../../src/simulators/outer-edge.ts'
 import type { WeChatCredentials } from '../../src/simulators/wechat/credentials.ts'
-import { dropTestDatabase, secretKeyFor, testDatabase } from './database.ts'
+import { databaseEnvironment, dropTestDatabase, testDatabase } from './database.ts'
 import { type RunningHufud, startHufud } from './ephemeral-server.ts'
 import { environment, hufudExecutable } from './hufu.ts'
 import { type Outbox, openOutbox } from './outbox.ts'
@@ -92,7 +92,7 @@ export async function startConfiguredHufud(options: ConfiguredHufudOptions): Pro
     ].join('\n'),
   )
   for (const [name, content] of Object.entries(options.files ?? {})) write(name, content)
-  const env: Record<string, string> = { ...secretKeyFor(folder), ...options.secrets }
+  const env: Record<string, string> = { ...databaseEnvironment, ...options.secrets }
   for (const [name, content] of Object.entries(options.secretFiles ?? {})) env[`${name}_FILE`] = write(name, content)
 
   let log = ''

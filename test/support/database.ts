@@ -56,5 +56,7 @@ export async function dropTestDatabases(): Promise<void> {
   for (const url of made) await dropTestDatabase(url)
 }
 
-/** What `HUFUD_…` must say beside the database: a file's secret key lies beside the file, unless it is said where. */
-export const secretKeyFor = (folder: string) => ({ HUFUD_SECRET_KEY_FILE: join(folder, 'hufud.key') })
+/** What the environment must say beside the database: a file's secret key lies beside it, any other has to be told. */
+export const databaseEnvironment: Readonly<Record<string, string>> = isOnPostgres
+  ? { HUFUD_SECRET_KEY: Buffer.alloc(32, 7).toString('base64url') }
+  : {}

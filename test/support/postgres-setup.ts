@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node'
-import { openStore } from '../../src/server/store/open-store.ts'
 import { type PostgresCluster, startPostgres } from './postgres-cluster.ts'
+import { openStoreAt } from './store-at.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -16,8 +16,7 @@ export async function setup(project: TestProject): Promise<void> {
   const isSerializable = project.config.env.HUFU_TEST_DATABASE === 'postgres-serializable'
   cluster = await startPostgres(isSerializable ? { settings: { default_transaction_isolation: 'serializable' } } : {})
   const template = cluster.url('hufud')
-  const store = await openStore({ engine: 'postgres', url: template, connections: 1, statementTimeout: 30_000 })
-  await store.close()
+  await (await openStoreAt(template)).close()
   project.provide('postgresTemplate', template)
 }
 

@@ -16,7 +16,7 @@ import type { MessageSender, OutgoingMessage } from '../../src/server/domain/por
 import type { ReceiptReader } from '../../src/server/domain/ports/receipts.ts'
 import { Refusal } from '../../src/server/domain/refusal.ts'
 import type { Services } from '../../src/server/domain/services.ts'
-import { dropTestDatabase, secretKeyFor, testDatabase } from './database.ts'
+import { databaseEnvironment, dropTestDatabase, testDatabase } from './database.ts'
 import { seededRandom } from './seeded-random.ts'
 import { SteppedClock } from './stepped-clock.ts'
 import { until } from './until.ts'
@@ -110,7 +110,7 @@ export async function openServerWorld(
     async close() {},
   }
   const database = await testDatabase(folder)
-  const base = loadConfig({ database }, { HOME: folder, ...secretKeyFor(folder) })
+  const base = loadConfig({ database }, { HOME: folder, ...databaseEnvironment })
   const config: Config = { ...base, policy: { ...base.policy, ...options.policy }, wechat: options.wechat }
   const channels = options.channels ?? ['phone', 'email']
   const logger: FastifyBaseLogger = pino({ level: 'trace', base: null }, { write: line => void logged.push(line) })

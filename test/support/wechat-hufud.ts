@@ -9,7 +9,7 @@ import { loadConfig } from '../../src/server/config/load-config.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import { wechatCallbackPath } from '../../src/server/routes/wechat-callback.ts'
 import { startWeChatSimulator, type WeChatSimulator } from '../../src/simulators/wechat/simulator.ts'
-import { dropTestDatabase, secretKeyFor, testDatabase } from './database.ts'
+import { databaseEnvironment, dropTestDatabase, testDatabase } from './database.ts'
 import { freshHome, hufu } from './hufu.ts'
 import { caller, password, wechatConfig } from './server-world.ts'
 
@@ -32,7 +32,7 @@ export async function startWeChatHufud(options: {
   const port = await freePort()
   const url = `http://localhost:${port}`
   const database = await testDatabase(folder)
-  const env = { HOME: folder, ...secretKeyFor(folder), HUFUD_LISTEN: `localhost:${port}`, HUFUD_ORIGIN: url }
+  const env = { HOME: folder, ...databaseEnvironment, HUFUD_LISTEN: `localhost:${port}`, HUFUD_ORIGIN: url }
   const base = loadConfig({ database }, env)
   const config = {
     ...base,

@@ -7,7 +7,7 @@ import { systemRandom } from '../../src/lib/random.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import type { WeChatPerson } from '../../src/simulators/wechat/authorisation.ts'
 import { startWeChatSimulator } from '../../src/simulators/wechat/simulator.ts'
-import { dropTestDatabase, secretKeyFor, testDatabase } from './database.ts'
+import { databaseEnvironment, dropTestDatabase, testDatabase } from './database.ts'
 import { startHufud } from './ephemeral-server.ts'
 import { environment, eventsIn, freshHome, hufu, hufudExecutable } from './hufu.ts'
 import { password } from './server-world.ts'
@@ -37,7 +37,7 @@ wechat:
     { mode: 0o600 },
   )
   const env = {
-    ...secretKeyFor(folder),
+    ...databaseEnvironment,
     HUFUD_WECHAT_APP_SECRET: wechat.credentials.appSecret,
     HUFUD_LOG_LEVEL: 'info',
   }

@@ -90,20 +90,41 @@ export interface Throttled {
  */
 export async function admitAttempt(queries: Queries, throttled: readonly Throttled[], now: number): Promise<number> {
   let left = Number.POSITIVE_INFINITY
-  const writes: { previous: ThrottlesTable | undefined; next: ThrottlesTable }[] = []
-  for (const { kind, key } of throttled) {
-    const name = `${kind}:${key}`
-    const previous = await queries.throttles.find(name)
-    const outcome = countAttempt(throttlePolicies[kind], previous, name, now)
-    if ('blockedUntil' in outcome) throw throttledUntil(outcome.blockedUntil, now)
-    writes.push({ previous, next: outcome.next })
-    if (kind === 'guess') left = Math.min(left, outcome.attemptsLeft)
+  const counted: { throttle: Throttled; count: Count }[] = []
+  for (const throttle of throttled) {
+    const count = countOne(throttle, await queries.throttles.find(nameOf(throttle)), now)
+    counted.push({ throttle, count })
   }
-  for (const { previous, next } of writes) {
-    // Another process counted in between: its attempt came first, and this one is refused rather than lost.
-    if (!(await queries.throttles.replace(previous, next))) throw throttledUntil(now + second, now)
+  for (const { throttle, count } of counted) {
+    const { next, previous } = count
+    const isWritten = await queries.throttles.replace(previous, next)
+    const { attemptsLeft } = isWritten ? count : await countHeld(queries, throttle, now)
+    if (throttle.kind === 'guess') left = Math.min(left, attemptsLeft)
   }
   return left
+}
+
+interface Count {
+  readonly previous: ThrottlesTable | undefined
+  readonly next: ThrottlesTable
+  readonly attemptsLeft: number
+}
+
+const nameOf = ({ kind, key }: Throttled): string => `${kind}:${key}`
+
+function countOne(throttle: Throttled, previous: ThrottlesTable | undefined, now: number): Count {
+  const outcome = countAttempt(throttlePolicies[throttle.kind], previous, nameOf(throttle), now)
+  if ('blockedUntil' in outcome) throw throttledUntil(outcome.blockedUntil, now)
+  return { previous, ...outcome }
+}
+
+/** Somebody counted in between. Whoever holds the row is alone with it; one that is not there yet another may insert. */
+async function countHeld(queries: Queries, throttle: Throttled, now: number): Promise<Count> {
+  for (let tries = 0; tries < 3; tries += 1) {
+    const count = countOne(throttle, await queries.throttles.hold(nameOf(throttle)), now)
+    if (await queries.throttles.replace(count.previous, count.next)) return count
+  }
+  throw throttledUntil(now + second, now)
 }
 
 /**
@@ -111,15 +132,18 @@ export async function admitAttempt(queries: Queries, throttled: readonly Throttl
  * that stands is not lifted.
  */
 export async function forgiveAttempt(queries: Queries, throttled: readonly Throttled[]): Promise<void> {
-  for (const { kind, key } of throttled) {
-    const name = `${kind}:${key}`
-    if (kind === 'guess') {
-      await queries.throttles.clear([name])
+  const { throttles } = queries
+  const oneFewer = (row: ThrottlesTable) => throttles.replace(row, { ...row, failures: Math.max(0, row.failures - 1) })
+  for (const throttle of throttled) {
+    const name = nameOf(throttle)
+    if (throttle.kind === 'guess') {
+      await throttles.clear([name])
       continue
     }
-    const previous = await queries.throttles.find(name)
-    if (previous)
-      await queries.throttles.replace(previous, { ...previous, failures: Math.max(0, previous.failures - 1) })
+    const previous = await throttles.find(name)
+    if (!previous || (await oneFewer(previous))) continue
+    const held = await throttles.hold(name)
+    if (held) await oneFewer(held)
   }
 }
 

@@ -85,8 +85,9 @@ test('right passwords at once never throttle each other; beside wrong ones, no m
     Promise.all(answers.map(answer => refusalOf(attempt('parallel', answer))))
   expect(new Set(await all(Array(32).fill(right)))).toEqual(new Set(['done']))
   for (let guess = 0; guess < 3; guess += 1) await all([wrong])
-  // Two guesses are left. Were these counted after they are judged, the third would be let in.
-  expect(await all([wrong, wrong, right])).toEqual(['login_failed', 'login_failed', 'throttled'])
+  // Two guesses are left. Were these counted after they are judged, all three would be judged.
+  const outcomes = await all([wrong, wrong, right])
+  expect(outcomes.filter(outcome => outcome === 'throttled')).toHaveLength(1)
 })
 
 test('user names are found in any case', async () => {

@@ -13,7 +13,7 @@ import type { MessageSender } from '../../../src/server/domain/ports/messages.ts
 import { freePort } from '../../../src/server/free-port.ts'
 import { createMetrics } from '../../../src/server/metrics/metrics.ts'
 import { type MetricsListener, serveMetrics } from '../../../src/server/metrics/serve-metrics.ts'
-import { secretKeyFor, testDatabase } from '../../support/database.ts'
+import { databaseEnvironment, testDatabase } from '../../support/database.ts'
 import { SteppedClock } from '../../support/stepped-clock.ts'
 import { until } from '../../support/until.ts'
 
@@ -39,7 +39,7 @@ describe('a server with metrics.listen', () => {
     folder = mkdtempSync(join(tmpdir(), 'hufud-metrics-'))
     const port = await freePort()
     const database = await testDatabase(folder)
-    const config = loadConfig({ database, port: 0 }, { HOME: folder, ...secretKeyFor(folder) })
+    const config = loadConfig({ database, port: 0 }, { HOME: folder, ...databaseEnvironment })
     url = `http://127.0.0.1:${port}/metrics`
     server = await startServer(
       { ...config, metrics: { host: '127.0.0.1', port } },

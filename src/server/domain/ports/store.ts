@@ -215,6 +215,8 @@ export interface AuthenticatorQueries {
 
 export interface ThrottleQueries {
   find(key: string): Promise<ThrottlesTable | undefined>
+  /** The row as it is once all who change it have done so; nobody else changes it until this transaction ends. */
+  hold(key: string): Promise<ThrottlesTable | undefined>
   /** Writes `next` if the row still is `previous` (undefined: if there is none). */
   replace(previous: ThrottlesTable | undefined, next: ThrottlesTable): Promise<boolean>
   clear(keys: readonly string[]): Promise<void>

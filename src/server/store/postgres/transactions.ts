@@ -7,7 +7,7 @@ import { type Hindrance, PostgresUnavailable } from './errors.ts'
 import type { PostgresPool } from './pool.ts'
 
 /** How often a body runs at most, by why it could not be committed. */
-const mostAttempts: Readonly<Record<Hindrance, number>> = { conflict: 12, lost: 3, busy: 1 }
+const mostAttempts: Readonly<Record<Hindrance, number>> = { conflict: 30, lost: 3, busy: 1 }
 /** Milliseconds before a body runs again: twice as long each time, and at random, so that rivals part. */
 const shortestPause = 4
 const longestPause = 250

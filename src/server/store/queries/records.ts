@@ -5,6 +5,15 @@ import type { EventsTable, ThrottlesTable } from '../schema.ts'
 
 const findThrottle = compiledOnce((db, key: string) => db.selectFrom('throttles').selectAll().where('key', '=', key))
 
+// An update that changes nothing: it waits for, and then keeps out, whoever changes the row, on every database.
+const holdThrottle = compiledOnce((db, key: string) =>
+  db
+    .updateTable('throttles')
+    .set(({ ref }) => ({ failures: ref('failures') }))
+    .where('key', '=', key)
+    .returningAll(),
+)
+
 const insertThrottle = compiledOnce((db, next: ThrottlesTable) =>
   db
     .insertInto('throttles')
@@ -24,6 +33,8 @@ const replaceThrottle = compiledOnce((db, previous: ThrottlesTable, next: Thrott
 
 export const throttleQueries = (db: Handle): ThrottleQueries => ({
   find: async key => (await findThrottle(db, key)).rows[0],
+
+  hold: async key => (await holdThrottle(db, key)).rows[0],
 
   async replace(previous, next) {
     const written = previous ? await replaceThrottle(db, previous, next) : await insertThrottle(db, next)
