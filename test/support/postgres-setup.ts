@@ -1,6 +1,8 @@
 import type { TestProject } from 'vitest/node'
+import { systemClock } from '../../src/lib/clock.ts'
+import { migrateDatabase } from '../../src/server/store/open-store.ts'
 import { type PostgresCluster, startPostgres } from './postgres-cluster.ts'
-import { openStoreAt } from './store-at.ts'
+import { databaseConfig } from './store-at.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -16,7 +18,7 @@ export async function setup(project: TestProject): Promise<void> {
   const isSerializable = project.config.env.HUFU_TEST_DATABASE === 'postgres-serializable'
   cluster = await startPostgres(isSerializable ? { settings: { default_transaction_isolation: 'serializable' } } : {})
   const template = cluster.url('hufud')
-  await (await openStoreAt(template)).close()
+  await migrateDatabase(databaseConfig(template), { contract: false, clock: systemClock })
   project.provide('postgresTemplate', template)
 }
 

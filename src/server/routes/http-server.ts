@@ -1,5 +1,6 @@
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify'
 import { serverHeader } from '../../contract/server.ts'
+import { StoreUnavailable } from '../domain/ports/store-unavailable.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
 import { sendProblem } from './problems.ts'
@@ -62,6 +63,10 @@ export function createHttpServer({
     if (error instanceof Refusal) {
       if (error.cause instanceof Error) request.log.warn({ code: error.code, cause: error.cause.message }, 'refused')
       return sendProblem(reply, error.code, error.members)
+    }
+    if (error instanceof StoreUnavailable) {
+      request.log.warn({ cause: error.message }, 'the database could not be used')
+      return sendProblem(reply, 'busy', { retry_after: 1 })
     }
     const known = frameworkProblems[error.code]
     if (known) return sendProblem(reply, known)

@@ -1,11 +1,12 @@
 import { CompiledQuery, type Kysely } from 'kysely'
 import { isoTime } from '../../lib/clock.ts'
+import { SchemaUnfit } from '../domain/ports/store-unavailable.ts'
 import { type MigrationKind, migrations as ours, type SchemaMigration } from './migrations/all.ts'
 
 /** What a database's schema is made of, against what this program knows. */
 export interface SchemaState {
-  /** How many migrations of whatever program have been applied. */
-  readonly applied: number
+  /** Whether nothing has ever been applied. */
+  readonly isNew: boolean
   /** Known here and not applied, in the order in which they run. */
   readonly pending: readonly SchemaMigration[]
   /** Applied by a newer program. */
@@ -52,7 +53,7 @@ export async function readSchemaState(
   const applied = new Set(rows.map(({ name }) => name))
   const known = new Set(migrations.map(({ name }) => name))
   return {
-    applied: rows.length,
+    isNew: rows.length === 0,
     pending: migrations.filter(({ name }) => !applied.has(name)),
     // Without a note of what it is, nothing can be known to be safe.
     unknown: rows
@@ -61,10 +62,12 @@ export async function readSchemaState(
   }
 }
 
-/** What of pending migrations is applied. */
+/** What of the pending migrations is applied. */
 export interface MigrationChoice {
-  /** Whether `contract` ones are, too. To an empty database all are. */
+  /** Whether `contract` ones are, too. To a new database all are, and all at once. */
   readonly contract: boolean
+  /** How many at once, at most: their locks are held together. */
+  readonly most: number
   /** Milliseconds since the Unix epoch. */
   readonly now: number
   /** Left out: this program's. */
@@ -72,18 +75,19 @@ export interface MigrationChoice {
 }
 
 /**
- * Applies pending migrations in a transaction: all of them or none.
- * @returns those applied
+ * Applies the first of the pending migrations that are chosen, all of them or none.
+ * @param transaction in which that is done
+ * @returns those applied; none when there are none left
  * @throws the first error of a statement
  */
 export async function applyMigrations(
   transaction: MigratedDatabase,
-  { contract, now, migrations }: MigrationChoice,
+  { contract, most, now, migrations }: MigrationChoice,
 ): Promise<readonly SchemaMigration[]> {
   // A row's lock, as any database has it: whoever migrates at the same time waits here, and finds nothing left to do.
   await transaction.updateTable('kysely_migration_lock').set({ is_locked: 0 }).where('id', '=', lockId).execute()
-  const { applied, pending } = await readSchemaState(transaction, migrations)
-  const chosen = pending.filter(({ kind }) => contract || applied === 0 || kind === 'expand')
+  const { isNew, pending } = await readSchemaState(transaction, migrations)
+  const chosen = isNew ? pending : pending.filter(({ kind }) => contract || kind === 'expand').slice(0, most)
   for (const { name, kind, statements } of chosen) {
     for (const statement of statements) await transaction.executeQuery(CompiledQuery.raw(statement))
     await transaction
@@ -93,14 +97,6 @@ export async function applyMigrations(
     await transaction.insertInto('migration_kinds').values({ name, kind }).execute()
   }
   return chosen
-}
-
-/** A database that this program must not work with: what is wrong, and what to do. */
-export class SchemaUnfit extends Error {
-  constructor(words: string) {
-    super(words)
-    this.name = 'SchemaUnfit'
-  }
 }
 
 const list = (migrations: readonly { readonly name: string }[]): string => migrations.map(({ name }) => name).join(', ')

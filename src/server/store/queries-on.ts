@@ -3,6 +3,7 @@ import type { Handle } from './handle.ts'
 import { accountQueries } from './queries/accounts.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
+import { cleaningQueries } from './queries/cleaning.ts'
 import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
 import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
@@ -26,6 +27,7 @@ export const queriesOn = (db: Handle): Queries => ({
   events: eventQueries(db),
   outbox: outboxQueries(db),
   figures: figureQueries(db),
+  cleaning: cleaningQueries(db),
   providerHealth: providerHealthQueries(db),
   links: linkQueries(db),
   reversals: reversalQueries(db),

@@ -10,6 +10,7 @@ import {
   readSchemaState,
   refuseNewer,
 } from './migrate.ts'
+import type { SchemaMigration } from './migrations/all.ts'
 import { queriesOn } from './queries-on.ts'
 import type { Tables } from './schema.ts'
 import { SqliteDialect } from './sqlite-dialect.ts'
@@ -56,8 +57,22 @@ export async function openSqliteStore(path: string, clock: Pick<Clock, 'now'> = 
   }
 }
 
-async function migrate(db: MigratedDatabase, now: number): Promise<void> {
+/** Nobody else runs on the file, so that all that is pending is applied. */
+async function migrate(db: MigratedDatabase, now: number): Promise<readonly SchemaMigration[]> {
   await prepareForMigrations(db)
-  await db.transaction().execute(transaction => applyMigrations(transaction, { contract: true, now }))
+  const choice = { contract: true, most: Number.POSITIVE_INFINITY, now }
+  const applied = await db.transaction().execute(transaction => applyMigrations(transaction, choice))
   refuseNewer(await readSchemaState(db))
+  return applied
+}
+
+/** Brings the schema of the SQLite database at `path` up to date, and nothing more. @returns what was applied */
+export async function migrateSqlite(path: string, now: number): Promise<readonly SchemaMigration[]> {
+  createPrivateFile(path)
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect(path) })
+  try {
+    return await migrate(db as unknown as MigratedDatabase, now)
+  } finally {
+    await db.destroy()
+  }
 }

@@ -70,7 +70,7 @@ export async function runImport(file: string, options: ConfigOptions, context: S
   const config = await readConfig(options, context.env)
   const keys = keysOf(config, context)
   const openDatabase = () =>
-    openDatabaseToImport(config, context.random).catch(error => {
+    openDatabaseToImport(config, context.clock).catch(error => {
       throw asTransferError('the database can’t be opened', error)
     })
   try {

@@ -8,8 +8,9 @@ import { execa } from 'execa'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toBase64url } from '../../../src/lib/base64url.ts'
+import { systemClock } from '../../../src/lib/clock.ts'
 import { systemRandom } from '../../../src/lib/random.ts'
-import { openSqliteStore, openStore } from '../../../src/server/store/open-store.ts'
+import { migrateDatabase, openSqliteStore, openStore } from '../../../src/server/store/open-store.ts'
 import { transferTables } from '../../../src/server/store/tables.ts'
 import buildDist from '../../support/build-dist.ts'
 import { lacksPostgres, type PostgresCluster, startPostgres } from '../../support/postgres-cluster.ts'
@@ -122,7 +123,7 @@ describe.skipIf(engines.length === 1)('between SQLite and PostgreSQL', () => {
       statementTimeout: 9_000,
       preparesStatements: true,
     } as const
-    await (await openStore(database, { random: systemRandom })).close()
+    await migrateDatabase(database, { contract: true, clock: systemClock })
     const rows = await ask<{ table_name: string; column_name: string; data_type: string; is_nullable: string }>(
       url,
       `select table_name, column_name, data_type, is_nullable from information_schema.columns

@@ -9,3 +9,11 @@ export class StoreUnavailable extends Error {
     this.name = 'StoreUnavailable'
   }
 }
+
+/** A database that this program must not work with: what is wrong, and what to do, in words for the operator. */
+export class SchemaUnfit extends Error {
+  constructor(words: string) {
+    super(words)
+    this.name = 'SchemaUnfit'
+  }
+}

@@ -19,6 +19,8 @@ import type {
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
 
+import type { RemovedKind } from '../cleaning/retention.ts'
+
 /** A phone number or an email address. */
 export type Channel = 'phone' | 'email'
 
@@ -46,6 +48,14 @@ export interface Queries {
   readonly reversals: ReversalQueries
   readonly settings: SettingQueries
   readonly figures: FigureQueries
+  readonly cleaning: CleaningQueries
+}
+
+/** How many connections to the database this process has, and how many users wait for one. */
+export interface ConnectionFigures {
+  readonly open: number
+  readonly inUse: number
+  readonly waiting: number
 }
 
 export interface Store {
@@ -56,12 +66,16 @@ export interface Store {
    * serialisation failure, so it has no side effects but its queries.
    */
   transaction<T>(body: (queries: Queries) => Promise<T>): Promise<T>
-  /** Rejects when the database does not answer. */
+  /** @throws {StoreUnavailable} when the database does not answer within about a second, or can't be written to */
   ping(): Promise<void>
+  /** Where several connections are shared. */
+  readonly connections?: () => ConnectionFigures
   close(): Promise<void>
 }
 
 export interface AccountQueries {
+  /** Whether there is any at all. */
+  exist(): Promise<boolean>
   insert(row: AccountsTable): Promise<Taken | undefined>
   find(id: string): Promise<AccountsTable | undefined>
   findByUsernameKey(key: string): Promise<AccountsTable | undefined>
@@ -278,8 +292,6 @@ export interface OutboxQueries {
   find(id: string): Promise<OutboxTable | undefined>
   /** Messages to somebody, the newest first, each with the name of its account. */
   list(listing: OutboxListing): Promise<(OutboxTable & { username: string | null })[]>
-  /** Removes at most `limit` messages that were added before `before` and whose time has passed; how many. */
-  removeOld(before: number, limit: number): Promise<number>
   /**
    * Notes what a provider tells of a message that it had taken over. `delivered` is final; `undelivered` gives way to
    * it, and to nothing else.
@@ -352,8 +364,11 @@ export interface SettingQueries {
   release(name: string, holder: Uint8Array): Promise<void>
   /** Remembers a push; false when it was seen before. */
   rememberPush(key: string, now: number): Promise<boolean>
-  /** Removes at most `limit` rows of each kind that expired before `before`; how many. */
-  removeExpired(before: number, limit: number): Promise<number>
+}
+
+export interface CleaningQueries {
+  /** Removes at most `limit` rows whose time ended before `before`, and to which nothing refers; how many. */
+  remove(kind: RemovedKind, before: number, limit: number): Promise<number>
 }
 
 /** What operators watch. */

@@ -2,30 +2,34 @@ import { type ConnectionProvider, Kysely } from 'kysely'
 import type { Clock } from '../../../lib/clock.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { DatabaseConfig } from '../../config/config.ts'
+import type { Counters } from '../../domain/ports/counters.ts'
 import type { Store } from '../../domain/ports/store.ts'
-import {
-  applyMigrations,
-  type MigratedDatabase,
-  prepareForMigrations,
-  readSchemaState,
-  refuseNewer,
-} from '../migrate.ts'
+import { type MigratedDatabase, refuseNewer, refuseOlder } from '../migrate.ts'
 import { queriesOn } from '../queries-on.ts'
 import type { Tables } from '../schema.ts'
 import { Autocommit } from './autocommit.ts'
 import { PostgresDialect } from './dialect.ts'
+import { readPostgresSchema } from './migrate-postgres.ts'
 import { PostgresPool } from './pool.ts'
+import { readiness } from './readiness.ts'
 import { Transactions } from './transactions.ts'
 
 type PostgresConfig = Extract<DatabaseConfig, { engine: 'postgres' }>
 
+interface PostgresEdge {
+  readonly random: Random
+  readonly counters: Counters
+  readonly clock: Pick<Clock, 'sleep'>
+}
+
 /**
  * Opens a PostgreSQL database.
  * @throws {StoreUnavailable} when it can't be reached
+ * @throws {SchemaUnfit} when its schema is older or newer than this program works with
  */
 export async function openPostgresStore(
   { url, connections, statementTimeout, preparesStatements }: PostgresConfig,
-  { random, clock }: { readonly random: Random; readonly clock: Pick<Clock, 'sleep'> },
+  { random, counters, clock }: PostgresEdge,
 ): Promise<Store> {
   const pool = new PostgresPool(url, { connections, statementTimeout, preparesStatements })
   const dialect = new PostgresDialect(pool)
@@ -36,13 +40,16 @@ export async function openPostgresStore(
     queriesOn(
       new Kysely<Tables>({ config: { dialect }, dialect, driver, executor: executor.withConnectionProvider(provider) }),
     )
-  const transactions = new Transactions(pool, queriesBy, { random, clock, onRetry: () => {} })
+  const transactions = new Transactions(pool, queriesBy, {
+    random,
+    clock,
+    onRetry: reason => counters.count('transactions_retried', { reason }),
+  })
   const autocommit = new Autocommit(pool)
   try {
-    const migrated = db as unknown as MigratedDatabase
-    await prepareForMigrations(migrated)
-    await migrated.transaction().execute(transaction => applyMigrations(transaction, { contract: false, now: 0 }))
-    refuseNewer(await readSchemaState(migrated))
+    const state = await readPostgresSchema(db as unknown as MigratedDatabase)
+    refuseNewer(state)
+    refuseOlder(state)
   } catch (error) {
     await db.destroy()
     throw error
@@ -50,9 +57,8 @@ export async function openPostgresStore(
   return {
     read: queriesBy(autocommit),
     transaction: body => transactions.transaction(body),
-    ping: async () => {
-      await pool.use(connection => connection.run('select 1'))
-    },
+    ping: readiness(pool),
+    connections: () => pool.figures(),
     close: () => db.destroy(),
   }
 }

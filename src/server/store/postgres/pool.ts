@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { type PostgresAddress, parsePostgresUrl } from '../../config/postgres-url.ts'
+import type { ConnectionFigures } from '../../domain/ports/store.ts'
 import { PostgresConnection } from './connection.ts'
 import { PostgresUnavailable, toldOf } from './errors.ts'
 import { StatementNames } from './statement-names.ts'
@@ -12,21 +13,15 @@ export interface PoolLimits {
   readonly connections: number
   /** Milliseconds after which the server gives a statement up. */
   readonly statementTimeout: number
+  /** Milliseconds that a statement waits for a row or table that another transaction holds. Left out: 4000. */
+  readonly lockTimeout?: number
   /** Whether busy statements are prepared once for each connection; a pooler in between may not bear it. */
   readonly preparesStatements: boolean
 }
 
-/** How many connections there are, and how many wait for one. */
-export interface PoolFigures {
-  readonly open: number
-  readonly inUse: number
-  readonly waiting: number
-}
-
 /** Milliseconds. How long somebody waits for a connection, a new one or one that others use. */
 const connectionTimeout = 5_000
-/** How long a statement waits for a row that another transaction has changed. */
-const lockTimeout = 4_000
+const usualLockTimeout = 4_000
 /** How long the server waits for the next statement of a transaction, should this process hang. */
 const idleInTransactionTimeout = 10_000
 /** Beyond the server's own limit: a server that is gone says nothing at all. */
@@ -63,7 +58,8 @@ export class PostgresPool {
   readonly #names: StatementNames
   readonly #connections = new WeakMap<pg.PoolClient, PostgresConnection>()
 
-  constructor(url: string, { connections, statementTimeout, preparesStatements }: PoolLimits) {
+  constructor(url: string, limits: PoolLimits) {
+    const { connections, statementTimeout, lockTimeout = usualLockTimeout, preparesStatements } = limits
     this.#names = new StatementNames(preparesStatements)
     this.#pool = new pg.Pool({
       ...connectionOptions(url),
@@ -82,7 +78,7 @@ export class PostgresPool {
     this.#pool.on('connect', client => client.on('error', () => {}))
   }
 
-  get figures(): PoolFigures {
+  figures(): ConnectionFigures {
     const { totalCount, idleCount, waitingCount } = this.#pool
     return { open: totalCount, inUse: totalCount - idleCount, waiting: waitingCount }
   }

@@ -28,6 +28,8 @@ export const accountQueries = (db: Handle): AccountQueries => ({
         .onConflict(conflict => conflict.doNothing()),
     ),
 
+  exist: async () => (await db.selectFrom('accounts').select('id').limit(1).executeTakeFirst()) !== undefined,
+
   find: async id => (await findAccount(db, id)).rows[0],
 
   findByUsernameKey: key => db.selectFrom('accounts').selectAll().where('username_key', '=', key).executeTakeFirst(),
