@@ -3,9 +3,10 @@ import type { Clock } from '../../../lib/clock.ts'
 import type { Random } from '../../../lib/random.ts'
 import type { Counters } from '../ports/counters.ts'
 import type { Log } from '../ports/log.ts'
+import { type RemovedKind, removedKinds } from '../ports/removed-kinds.ts'
 import type { Store } from '../ports/store.ts'
 import { newId } from '../secret-keys.ts'
-import { type RemovedKind, removedBefore, removedKinds } from './retention.ts'
+import { removedBefore } from './retention.ts'
 
 export interface CleaningParts {
   readonly store: Store

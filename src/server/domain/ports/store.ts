@@ -19,7 +19,7 @@ import type {
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
 
-import type { RemovedKind } from '../cleaning/retention.ts'
+import type { RemovedKind } from './removed-kinds.ts'
 
 /** A phone number or an email address. */
 export type Channel = 'phone' | 'email'

@@ -1,5 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import type { RemovedKind } from '../../domain/cleaning/retention.ts'
+import type { RemovedKind } from '../../domain/ports/removed-kinds.ts'
 import type { CleaningQueries } from '../../domain/ports/store.ts'
 import type { Handle } from '../handle.ts'
 
