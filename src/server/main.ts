@@ -5,7 +5,7 @@ import { version } from '../lib/version.ts'
 import { type Edge, openServices, startServer } from './app.ts'
 import type { CheckConfigOptions } from './check-config/check-config.ts'
 import { ConfigError } from './config/config-error.ts'
-import { type Config, readConfig } from './config/load-config.ts'
+import { type Config, type ConfigOptions, readConfig } from './config/load-config.ts'
 import type { SystemContext } from './context.ts'
 
 export { systemContext } from './context.ts'
@@ -13,7 +13,10 @@ export { systemContext } from './context.ts'
 import { SchemaUnfit, StoreUnavailable } from './domain/ports/store-unavailable.ts'
 import { Refusal } from './domain/refusal.ts'
 import { freePort } from './free-port.ts'
+
 import { type MigrateOptions, migrate } from './migrate.ts'
+import type { ExportOptions } from './transfer/run.ts'
+import { TransferError } from './transfer/transfer-error.ts'
 
 /** Structured logs as JSON lines on stderr; stdout is for what was asked for. */
 async function createLogger(level: string): Promise<Logger> {
@@ -159,6 +162,27 @@ function createProgram(context: SystemContext, end: (exitCode: number) => void):
       const { checkConfig } = await import('./check-config/check-config.ts')
       end(await checkConfig(options, context))
     })
+  program
+    .command('export')
+    .description('Write all data as NDJSON, as it is at one moment; hufud may be serving.')
+    .addOption(config())
+    .addOption(database())
+    .option('--output <file>', 'file to write, readable by its owner alone; left out: stdout')
+    .option('--force', 'replace the file')
+    .action(async (options: ExportOptions) => {
+      const { runExport } = await import('./transfer/run.ts')
+      await runExport(options, context)
+    })
+  program
+    .command('import')
+    .description('Fill an empty database with what hufud export wrote: all of it, or nothing.')
+    .argument('<file>', 'file to read; - is stdin')
+    .addOption(config())
+    .addOption(database())
+    .action(async (file: string, options: ConfigOptions) => {
+      const { runImport } = await import('./transfer/run.ts')
+      await runImport(file, options, context)
+    })
   return program
 }
 
@@ -182,6 +206,10 @@ export async function main(argv: readonly string[], context: SystemContext): Pro
     }
     if (error instanceof Refusal) {
       context.stderr(`hufud: ${error.code}: ${JSON.stringify(error.members)}\n`)
+      return exitCodes.refused
+    }
+    if (error instanceof TransferError) {
+      context.stderr(`hufud: ${printable(error.message)}\n`)
       return exitCodes.refused
     }
     if (error instanceof StoreUnavailable) {

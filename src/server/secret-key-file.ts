@@ -39,6 +39,24 @@ export function loadSecretKey(source: Config['secretKey'], random: Random): Uint
       throw new ConfigError(`The key file ${file} can't be made: ${error instanceof Error ? error.message : error}`)
     }
   }
+  return readKeyFile(file)
+}
+
+/**
+ * The server's 32-byte key, which must be there: a new one would open nothing that was sealed before.
+ * @throws {ConfigError} when it is missing or malformed, or others can read it.
+ */
+export function requireSecretKey(source: { file: string } | { text: string }): Uint8Array {
+  if ('text' in source) return parseKey(source.text, 'HUFUD_SECRET_KEY')
+  if (!existsSync(source.file)) {
+    throw new ConfigError(
+      `There is no key file ${source.file}. Set HUFUD_SECRET_KEY, or HUFUD_SECRET_KEY_FILE to the file of the hufud whose data this is.`,
+    )
+  }
+  return readKeyFile(source.file)
+}
+
+function readKeyFile(file: string): Uint8Array {
   if ((statSync(file).mode & 0o077) !== 0 && process.platform !== 'win32') {
     throw new ConfigError(`Others can read the key file ${file}. Run: chmod 600 ${file}`)
   }

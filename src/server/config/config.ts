@@ -174,6 +174,8 @@ export interface Config {
   readonly hashConcurrency: number
   readonly hashQueue: number
   readonly policy: Policy
+  /** How long events are kept, in milliseconds; `undefined`: for ever. */
+  readonly keepEventsFor: number | undefined
   readonly email: EmailConfig | undefined
   readonly sms: SmsConfig | undefined
   readonly wechat: WeChatConfig | undefined

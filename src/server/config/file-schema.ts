@@ -173,6 +173,21 @@ export const ConfigFile = Type.Object(
         { ...closed, title: 'Notices', description: 'What people are told of changes to their account.' },
       ),
     ),
+    events: Type.Optional(
+      Type.Object(
+        {
+          keep_days: Type.Optional(
+            Type.Integer({
+              description: 'After how many days security events are removed. Where it is missing: never.',
+              minimum: 90,
+              maximum: 36_500,
+              examples: [365],
+            }),
+          ),
+        },
+        { ...closed, title: 'Events', description: 'The record of what happened to accounts.' },
+      ),
+    ),
     metrics: Type.Optional(
       Type.Object(
         {

@@ -79,6 +79,7 @@ export function loadConfig(
       minimumPasswordLength: file.minimum_password_length ?? defaultPolicy.minimumPasswordLength,
       reversalLifetime: hours(file.notices?.undo_within_hours) ?? defaultPolicy.reversalLifetime,
     },
+    keepEventsFor: hours(file.events?.keep_days && file.events.keep_days * 24),
     email: file.email && readEmail(file.email, reader),
     sms: file.sms && readSms(file.sms, reader),
     wechat: file.wechat && readWeChat(file.wechat, reader),

@@ -49,6 +49,12 @@ export type ThrottleKind = keyof typeof throttlePolicies
 const dayLimit = 100
 const day = 24 * hour
 
+/**
+ * After so many milliseconds without a guess, guesses at an authenticator are forgotten: as many days as there are
+ * guesses before one a day is left. Whoever waits for it has no more guesses than whoever goes on at one a day.
+ */
+export const guessesForgottenAfter = dayLimit * day
+
 /** What is left of `previous` at `now`: how many attempts, and from when on the next of them is forgotten. */
 function remembered({ forgetEvery }: ThrottlePolicy, previous: ThrottlesTable | undefined, now: number) {
   if (!previous) return { failures: 0, since: now }

@@ -33,6 +33,7 @@ const counted: CountedLabels = {
   receipts: ['Receipts that providers pushed.', 'provider', 'receipt'],
   transactions_retried: ['Transactions that were run again.', 'reason'],
   reversals: ['Links that undid a change, or were refused.', 'item', 'outcome'],
+  rows_removed: ['Rows that had had their time.', 'kind'],
 }
 
 /** Seconds: from a read of the database to a password hash that had to wait. */
@@ -64,7 +65,7 @@ export function createMetrics({ clock }: { readonly clock: Clock }): Metrics {
   })
   const readings: (() => Promise<void>)[] = []
   return {
-    count: (name, labels) => counters.get(name)?.inc({ ...labels }),
+    count: (name, labels, by = 1) => counters.get(name)?.inc({ ...labels }, by),
     answered({ method, route = 'none', status, milliseconds }) {
       requests.inc({ method, route, status })
       durations.observe({ method, route }, milliseconds / 1000)

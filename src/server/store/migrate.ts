@@ -13,6 +13,9 @@ export interface SchemaState {
   readonly unknown: readonly { readonly name: string; readonly kind: MigrationKind }[]
 }
 
+/** The names of all migrations, in their order. */
+export const migrationNames: readonly string[] = ours.map(({ name }) => name)
+
 /** Where migrations are noted: the first two have Kysely's form, in which the first releases wrote them. */
 interface MigrationTables {
   kysely_migration: { name: string; timestamp: string }

@@ -5,6 +5,7 @@ import { auditQueries } from './queries/audit.ts'
 import { authenticatorQueries } from './queries/authenticators.ts'
 import { bindingQueries } from './queries/bindings.ts'
 import { bulkQueries } from './queries/bulk.ts'
+import { cleaningQueries } from './queries/cleaning.ts'
 import { directoryQueries } from './queries/directory.ts'
 import { figureQueries } from './queries/figures.ts'
 import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
@@ -34,6 +35,7 @@ export const queriesOn = (db: Handle): Queries => ({
   directory: directoryQueries(db),
   serviceTokens: serviceTokenQueries(db),
   audit: auditQueries(db),
+  cleaning: cleaningQueries(db),
   providerHealth: providerHealthQueries(db),
   links: linkQueries(db),
   reversals: reversalQueries(db),

@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sweep } from '../../../src/server/domain/cleaning/cleaning.ts'
 import { refusePush } from '../../../src/server/domain/push-throttle.ts'
 import { countAttempt, type ThrottlePolicy, throttlePolicies } from '../../../src/server/domain/throttle.ts'
 import type { ThrottlesTable } from '../../../src/server/store/schema.ts'
 import { askDatabase } from '../../support/ask-database.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 import { outboxRows } from '../../support/outbox-rows.ts'
 import { caller, openServerWorld, refusalOf, type ServerWorld } from '../../support/server-world.ts'
+
+const silent = { info() {}, warn() {} }
 
 const minute = 60_000
 const day = 24 * 60 * minute
@@ -113,7 +117,12 @@ describe('what throttles keep', () => {
     const wrong = { method: 'password', password: 'not this one' } as const
     await refusalOf(world.services.logins.finishVerification(login_id, wrong, caller))
     const { store, clock } = world.services.domain
-    const clean = () => store.transaction(queries => queries.settings.removeExpired(clock.now() - day, 100))
+    const clean = () =>
+      sweep(
+        { ...world.services.domain, clock: manualClock(clock.now()), log: silent, keepEventsFor: undefined },
+        Number.POSITIVE_INFINITY,
+        new AbortController().signal,
+      )
     const has = async (key: string) => (await store.read.throttles.find(key)) !== undefined
     await clean()
     expect(await has(`messages:${caller.source}`)).toBe(true)

@@ -12,10 +12,13 @@ export interface Counted {
   readonly transactions_retried: { readonly reason: string }
   /** A link that undid a change, or was refused. */
   readonly reversals: { readonly item: string; readonly outcome: string }
+  /** Rows that meant nothing any more. */
+  readonly rows_removed: { readonly kind: string }
 }
 
 export interface Counters {
-  count<Name extends keyof Counted>(name: Name, labels: Counted[Name]): void
+  /** @param by how many, 1 where it is left out */
+  count<Name extends keyof Counted>(name: Name, labels: Counted[Name], by?: number): void
 }
 
 export const noCounters: Counters = { count() {} }

@@ -20,6 +20,8 @@ import type {
 import type { AuditQueries, DirectoryQueries, ServiceTokenQueries } from './admin-store.ts'
 import type { BulkQueries } from './bulk-queries.ts'
 
+import type { RemovedKind } from './removed-kinds.ts'
+
 /** A phone number or an email address. */
 export type Channel = 'phone' | 'email'
 
@@ -51,6 +53,7 @@ export interface Queries {
   readonly serviceTokens: ServiceTokenQueries
   readonly audit: AuditQueries
   readonly bulk: BulkQueries
+  readonly cleaning: CleaningQueries
 }
 
 /** How many connections to the database this process has, and how many users wait for one. */
@@ -303,8 +306,6 @@ export interface OutboxQueries {
   find(id: string): Promise<OutboxTable | undefined>
   /** Messages to somebody, the newest first, each with the name of its account. */
   list(listing: OutboxListing): Promise<(OutboxTable & { username: string | null })[]>
-  /** Removes at most `limit` messages that were added before `before` and whose time has passed; how many. */
-  removeOld(before: number, limit: number): Promise<number>
   /**
    * Notes what a provider tells of a message that it had taken over. `delivered` is final; `undelivered` gives way to
    * it, and to nothing else.
@@ -369,8 +370,11 @@ export interface SettingQueries {
   release(name: string, holder: Uint8Array): Promise<void>
   /** Remembers a push; false when it was seen before. */
   rememberPush(key: string, now: number): Promise<boolean>
-  /** Removes at most `limit` rows of each kind that expired before `before`; how many. */
-  removeExpired(before: number, limit: number): Promise<number>
+}
+
+export interface CleaningQueries {
+  /** Removes at most `limit` rows whose time ended before `before`, and to which nothing refers; how many. */
+  remove(kind: RemovedKind, before: number, limit: number): Promise<number>
 }
 
 /** What operators watch. */

@@ -29,10 +29,27 @@ const patience = 2_000
 const keepAliveDelay = 10_000
 const idleTimeout = 60_000
 
-function tlsOf({ security, host, authorities }: PostgresAddress): pg.PoolConfig['ssl'] {
+function tlsOf({ security, host, authorities }: PostgresAddress): NonNullable<pg.ClientConfig['ssl']> {
   if (security === 'none') return false
   const ca = authorities === undefined ? {} : { ca: readFileSync(authorities, 'utf8') }
   return { ...ca, servername: host, rejectUnauthorized: true }
+}
+
+/** Where a database is and how it is reached, as pg is told it. */
+export function connectionOptions(url: string): pg.ClientConfig {
+  const address = parsePostgresUrl(url)
+  const { host, port, user, database, password } = address
+  return {
+    host,
+    port,
+    user,
+    database,
+    ...(password === undefined ? {} : { password }),
+    ssl: tlsOf(address),
+    connectionTimeoutMillis: connectionTimeout,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveDelay,
+  }
 }
 
 /** The connections of this process to one PostgreSQL database. */
@@ -43,22 +60,12 @@ export class PostgresPool {
 
   constructor(url: string, limits: PoolLimits) {
     const { connections, statementTimeout, lockTimeout = usualLockTimeout, preparesStatements } = limits
-    const address = parsePostgresUrl(url)
-    const { host, port, user, database, password } = address
     this.#names = new StatementNames(preparesStatements)
     this.#pool = new pg.Pool({
-      host,
-      port,
-      user,
-      database,
-      ...(password === undefined ? {} : { password }),
-      ssl: tlsOf(address),
+      ...connectionOptions(url),
       types,
       max: connections,
-      connectionTimeoutMillis: connectionTimeout,
       idleTimeoutMillis: idleTimeout,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: keepAliveDelay,
       application_name: 'hufud',
       statement_timeout: statementTimeout,
       lock_timeout: Math.min(lockTimeout, statementTimeout),
