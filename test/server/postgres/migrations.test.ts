@@ -99,6 +99,16 @@ describe.skipIf(lacksPostgres())('migrations of PostgreSQL', () => {
     expect((await hufud('bootstrap', 'root', '--json')).exitCode).toBe(0)
   })
 
+  test('check-config --live says what the database is, and what it lacks', async () => {
+    const before = await hufud('check-config', '--live')
+    expect([before.exitCode, before.stdout]).toEqual([5, expect.stringMatching(/PostgreSQL 1\d[\d.]* answers/)])
+    expect(before.stdout).toMatch(/migrations are pending: 0001-accounts[\s\S]*Run: hufud migrate/)
+    await migrate()
+    const { exitCode, stdout } = await hufud('check-config', '--live')
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining('its schema is up to date')])
+    expect(stdout).toContain('it can be written to')
+  })
+
   test('a database that can’t be reached is told with what to do, and without a password', async () => {
     const { exitCode, stderr } = await execa(process.execPath, [hufudExecutable, 'migrate'], {
       env: environment(freshHome(), {

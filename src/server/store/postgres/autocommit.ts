@@ -2,7 +2,7 @@ import type { CompiledQuery, ConnectionProvider, DatabaseConnection, QueryResult
 import { PostgresUnavailable } from './errors.ts'
 import type { PostgresPool } from './pool.ts'
 
-const mostAttempts = 3
+const mostAttempts = 10
 
 /**
  * What queries outside of any transaction run on: each has a connection of the pool to itself while it runs. It runs
