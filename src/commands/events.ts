@@ -1,6 +1,6 @@
 import type { Cell, Terminal } from '../cli/context.ts'
 import type { SecurityEvent } from '../contract/account.ts'
-import { bindableItems, isVerificationMethod, securityItems } from '../contract/schemas.ts'
+import { bindableItems, isVerificationMethod, type SecurityItem, securityItems } from '../contract/schemas.ts'
 
 const actions = [
   'account.create',
@@ -9,6 +9,7 @@ const actions = [
   'account.enable',
   'account.reset_link',
   'admin.rebind',
+  'admin.rebind_undo',
   'enrolment.redeem',
   'login',
   'login_failed',
@@ -16,8 +17,6 @@ const actions = [
   'webauthn.counter_regressed',
   'recovery_codes.create',
   'recovery_code.used',
-  'rebind.start',
-  'rebind.undo',
   'logout',
   'sessions.revoke',
   'token.create',
@@ -30,7 +29,7 @@ const actions = [
 /** What happened, in the person's words; an action that a newer server knows keeps its name. */
 export function happened({ action, details }: SecurityEvent, { t }: Terminal): string {
   const known = actions.find(each => each === action)
-  if (known === 'admin.rebind') return t('action.admin.rebind')
+  if (known && isBulk(known)) return t(`action.${known}`)
   const { old, new: fresh, name, count, ...others } = details
   const value = fresh ?? old ?? name ?? count
   if (!known) return [action, value, ...Object.values(others)].filter(Boolean).join(' ')
@@ -38,17 +37,34 @@ export function happened({ action, details }: SecurityEvent, { t }: Terminal): s
   return value === undefined ? what : t('log.with_value', { what, value })
 }
 
+const isBulk = (action: string): boolean => action === 'admin.rebind' || action === 'admin.rebind_undo'
+
+/** What stands for a value that nobody may see. */
+const isUnseen = (value: string): boolean => value === 'set' || value === 'bound'
+
+/** What became of one item; `link`: one by which the owner binds it. */
+function changeOf(item: SecurityItem, old: string | undefined, fresh: string | undefined, { t }: Terminal): string[] {
+  const what = t(`item.${item}`)
+  if (fresh === undefined) {
+    if (old === undefined) return []
+    if (old === 'link') return [t('log.link_ended', { what })]
+    return [isUnseen(old) ? t('log.taken_away_unseen', { what }) : t('log.taken_away', { what, old })]
+  }
+  if (fresh === 'link') return [t('log.link_made', { what })]
+  if (isUnseen(fresh)) return [t('log.set_anew', { what })]
+  return [t('log.with_value', { what, value: old === undefined ? fresh : t('log.replaced', { old, new: fresh }) })]
+}
+
 /** What an admin changed at once, item by item (`phone.old`, `phone.new` …), and why; nothing of other events. */
-export function changesIn({ action, details }: SecurityEvent, { t }: Terminal): string[] {
-  if (action !== 'admin.rebind') return []
-  const changes = [...securityItems, 'disabled' as const].flatMap(item => {
-    const [old, fresh, whole] = [details[`${item}.old`], details[`${item}.new`], details[item]]
-    const value = old !== undefined && fresh !== undefined ? t('log.replaced', { old, new: fresh }) : (fresh ?? whole)
-    const what = item === 'disabled' ? t('log.disabled') : t(`item.${item}`)
-    if (value !== undefined) return [value === '' ? what : t('log.with_value', { what, value })]
-    return old === undefined ? [] : [t('log.taken_away', { what, old })]
-  })
-  return [...changes, ...(details.reason === undefined ? [] : [t('log.reason', { reason: details.reason })])]
+export function changesIn({ action, details }: SecurityEvent, terminal: Terminal): string[] {
+  if (!isBulk(action)) return []
+  const { t } = terminal
+  const disabled = details['disabled.new']
+  return [
+    ...securityItems.flatMap(item => changeOf(item, details[`${item}.old`], details[`${item}.new`], terminal)),
+    ...(disabled === undefined ? [] : [t(disabled === 'true' ? 'action.account.disable' : 'action.account.enable')]),
+    ...(details.reason === undefined ? [] : [t('log.reason', { reason: details.reason })]),
+  ]
 }
 
 /** Who did it, or how its owner confirmed it: one method, or two (`password+totp`). */

@@ -38,6 +38,12 @@ const rebound = event({
     'phone.new': '138****8001',
     'email.new': 'b***b@e***e.org',
     'wechat.old': 'oBob***xxxx',
+    'password.old': 'set',
+    'password.new': 'set',
+    'totp.old': 'bound',
+    'webauthn.new': 'link',
+    'disabled.old': 'true',
+    'disabled.new': 'false',
     reason: 'Lost phones\u202e',
   },
 })
@@ -59,6 +65,10 @@ describe('hufu admin audit', () => {
       '· Phone: 138****8000 → 138****8001\n',
       '· Email: b***b@e***e.org\n',
       '· WeChat unbound: oBob***xxxx\n',
+      '· Password: set anew\n',
+      '· TOTP app unbound\n',
+      '· Security key: link to bind it made\n',
+      '· Account enabled\n',
       '· “Lost phones”\n',
     ]) {
       expect(stdout()).toContain(words)
@@ -67,6 +77,17 @@ describe('hufu admin audit', () => {
     expect(stdout()).toMatch(/bob +Login +Password \+ TOTP app +203/)
     expect(stdout()).not.toMatch(/[\u001b\u202e]/)
     for (const line of stdout().split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it('tells that a change was undone, and of links that ended', async () => {
+    const { context, api, stdout } = await fakeContext()
+    const details = { 'totp.old': 'link', 'disabled.new': 'true', reason: 'Undone' }
+    const events = [event({ action: 'admin.rebind_undo', details })]
+    api.expects(listAudit, { query: { limit: 30 } }, { events, next: null })
+    await audit(context, none)
+    for (const words of ['Admin’s change undone ', '· TOTP app: link to bind it ended', '· Account disabled']) {
+      expect(stdout()).toContain(words)
+    }
   })
 
   it('asks for what the options say', async () => {
