@@ -12,7 +12,7 @@ import { Person } from '../support/person.ts'
 
 const count = 3000
 const names = Array.from({ length: count }, (_, index) => `user${index + 1}`)
-const folder = mkdtempSync(join(tmpdir(), 'hufu-rebind-e2e-'))
+const folder = mkdtempSync(join(tmpdir(), 'hufu-bulk-e2e-'))
 const path = (name: string) => join(folder, name)
 const write = (name: string, content: string) => {
   writeFileSync(path(name), content)
