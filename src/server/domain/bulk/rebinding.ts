@@ -43,9 +43,13 @@ export function createRebinding(domain: Domain, runs: Runs): Rebinding {
     rows.map(row => (isWish(row) ? planRow(world, row, context) : row))
 
   /** Applies rows none of which has been applied. */
-  async function applyFresh(context: RunContext, rows: readonly (Wish | RefusedRow)[], hashing: BatchHashing) {
+  async function applyFresh(
+    context: RunContext,
+    world: World,
+    rows: readonly (Wish | RefusedRow)[],
+    hashing: BatchHashing,
+  ) {
     const wishes = rows.filter(isWish)
-    const world = await loadWorld(store.read, wishes)
     await hashing.prepare(wishes.filter(wish => world.stateOf(wish) !== undefined))
     const planned = planAll(world, rows, { ...(await planContext(domain, context.actor, world)), hashFor: hashing.of })
     const plans = planned.filter(isPlan)
@@ -66,11 +70,14 @@ export function createRebinding(domain: Domain, runs: Runs): Rebinding {
 
   async function applyPart(context: RunContext, rows: readonly (Wish | RefusedRow)[], hashing: BatchHashing) {
     const [first, last] = [rows[0]?.row ?? 0, rows.at(-1)?.row ?? 0]
+    // First the accounts, then what is applied: whatever of another's work shows in the accounts is known as applied.
+    const world = await loadWorld(store.read, rows.filter(isWish))
     const known = await store.read.bulk.listRows(context.run.id, first, last)
     const applied = new Set(known.map(row => row.row_number))
     const replayed = await replay(domain, known)
     const fresh = await applyFresh(
       context,
+      world,
       rows.filter(({ row }) => !applied.has(row)),
       hashing,
     )

@@ -10,7 +10,7 @@ import { prepare, type RunContext } from './prepare.ts'
 import { replay } from './replay.ts'
 import { outcomeOf, resultOf, skippedResult } from './results.ts'
 import type { Runs } from './runs.ts'
-import { type AppliedRow, appliedRow, loadUndoWorld, planUndo } from './undo-plan.ts'
+import { type AppliedRow, appliedRow, loadUndoWorld, planUndo, type UndoWorld } from './undo-plan.ts'
 import { writeRows } from './write.ts'
 
 /** Some results, and before which row to go on; `null`: there is none before. */
@@ -44,14 +44,17 @@ export function createUndoing(domain: Domain, runs: Runs): Undoing {
   const pageOf = (runId: string, before: number | undefined, limit: number) =>
     store.read.bulk.listRowsBefore(runId, before ?? longestRun + 1, limit)
 
-  async function planAll(actor: Actor, rows: readonly AppliedRow[]) {
-    const undoWorld = await loadUndoWorld(store.read, rows)
+  async function planAll(actor: Actor, undoWorld: UndoWorld, rows: readonly AppliedRow[]) {
     const context = await planContext(domain, actor, undoWorld.world)
     return rows.map(row => planUndo(undoWorld, row, context))
   }
 
-  async function undoFresh(context: RunContext, rows: readonly AppliedRow[]): Promise<RowResult[]> {
-    const planned = await planAll(context.actor, rows)
+  async function undoFresh(
+    context: RunContext,
+    undoWorld: UndoWorld,
+    rows: readonly AppliedRow[],
+  ): Promise<RowResult[]> {
+    const planned = await planAll(context.actor, undoWorld, rows)
     const plans = planned.filter(isPlan)
     const accounts = new Set(plans.map(({ state }) => state.account.id))
     // Two rows about one account: the second is planned once the first is written.
@@ -70,10 +73,14 @@ export function createUndoing(domain: Domain, runs: Runs): Undoing {
   }
 
   async function undoPart(context: RunContext, rows: readonly AppliedRow[]): Promise<RowResult[]> {
+    // First the accounts, then what is undone: whatever of another's work shows in the accounts is known as undone.
+    const undoWorld = await loadUndoWorld(store.read, rows)
     const known = await store.read.bulk.listRows(context.run.id, rows.at(-1)?.row ?? 0, rows[0]?.row ?? 0)
     const undone = new Set(known.map(row => row.row_number))
     const fresh = rows.filter(({ row }) => !undone.has(row))
-    return [...(await replay(domain, known)), ...(await undoFresh(context, fresh))].sort((a, b) => b.row - a.row)
+    return [...(await replay(domain, known)), ...(await undoFresh(context, undoWorld, fresh))].sort(
+      (a, b) => b.row - a.row,
+    )
   }
 
   return {
@@ -81,7 +88,8 @@ export function createUndoing(domain: Domain, runs: Runs): Undoing {
       const { kind } = await runs.read(runId)
       if (kind !== 'rebind') throw new Refusal('run_unknown')
       const rows = await pageOf(runId, before_row, limit)
-      const planned = await planAll(actor, rows.map(appliedRow))
+      const applied = rows.map(appliedRow)
+      const planned = await planAll(actor, await loadUndoWorld(store.read, applied), applied)
       const results = planned.map(one => ('skipped' in one ? skippedResult(one) : outcomeOf(one)))
       return { results, next: nextOf(rows, limit) }
     },

@@ -9,7 +9,9 @@ import type {
   WebAuthnCredentialsTable,
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
-import type { Channel } from './store.ts'
+
+/** As the `Channel` of the other queries, which this file can't import: they import it. */
+type Channel = 'phone' | 'email'
 
 /**
  * A write found a row otherwise than it was read, or a number, address or identity that is somebody else's by now. The
