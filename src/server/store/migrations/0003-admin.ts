@@ -16,9 +16,6 @@ export const statements: readonly string[] = [
   'alter table events add column actor text',
   'alter table events add column run_id text',
   'create index events_by_time on events (at, id)',
-  // What has expired is found without a look at all the rest.
-  'create index codes_expiry on codes (expires_at)',
-  'create index pushes_received on pushes (received_at)',
   'create index events_by_run on events (run_id, at, id) where run_id is not null',
   `create table bulk_runs (id text primary key, kind text not null, undoes text references bulk_runs(id),
     started_by text not null, account_id text references accounts(id),
