@@ -13,6 +13,8 @@ export interface ApiClientOptions {
   readonly sessionSecret?: string | undefined
   /** A service token, for admins' operations that take one. */
   readonly serviceCredential?: string | undefined
+  /** At most; left out: one. */
+  readonly connections?: number | undefined
   /** For one call as a whole. */
   readonly timeoutMilliseconds: number
   readonly userAgent: string
@@ -68,7 +70,7 @@ function credentialFor(operation: Operation, session: string | undefined, servic
  */
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const origin = parseServerUrl(options.origin)
-  const connection = openConnection(origin, options.timeoutMilliseconds, options.signal)
+  const connection = openConnection(origin, options.timeoutMilliseconds, options.signal, options.connections)
 
   async function call(operation: Operation, call: AnyArguments): Promise<unknown> {
     const secret = credentialFor(operation, client.sessionSecret, options.serviceCredential)

@@ -166,6 +166,7 @@ export const adminCommands: readonly CommandSpec[] = [
     ],
     needs: 'admin',
     keepsTime: true,
+    connections: 2,
     run: async (context, { arguments: given, options }) =>
       (await import('../commands/admin/rebind.ts')).run(context, {
         file: given.file,

@@ -62,11 +62,13 @@ export interface ContextParts {
   readonly signal: AbortSignal
   readonly demo: DemoHost
   readonly serviceToken?: string | undefined
+  /** Of the client, at once; left out: one. */
+  readonly connections?: number | undefined
 }
 
 /** Puts a context together. Whatever talks to the server or to a key is loaded by its first use. */
 export async function buildContext(parts: ContextParts): Promise<Context> {
-  const { system, globals, terminal, answers, store, origin, language, signal, demo, serviceToken } = parts
+  const { system, globals, terminal, answers, store, origin, language, signal, demo, serviceToken, connections } = parts
   const { clock, random, env } = system
   const profileName = globals.profile ?? 'default'
   const stored = store.session(origin, profileName)
@@ -79,6 +81,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
     (await import('../api/create-client.ts')).createApiClient({
       origin,
       serviceCredential: serviceToken,
+      connections,
       timeoutMilliseconds: callTimeoutMilliseconds,
       userAgent: `hufu/${version} (${system.platform})`,
       language,

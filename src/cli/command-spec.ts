@@ -32,6 +32,8 @@ export interface CommandSpec {
   readonly needs: 'session' | 'admin' | 'server' | 'nothing'
   /** `--timeout` is how long it waits for the server each time, and not for how long it runs. */
   readonly keepsTime?: true
+  /** How many calls it makes at once; left out: one. */
+  readonly connections?: number
   /** Runs when its parent is named alone. */
   readonly isDefault?: true
   run(context: Context, given: Given): Promise<void>

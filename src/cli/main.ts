@@ -102,6 +102,7 @@ async function makeContext(
     signal: stop.signal,
     demo,
     serviceToken: token,
+    connections: spec.connections,
   })
 }
 
