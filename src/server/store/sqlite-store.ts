@@ -60,10 +60,12 @@ export async function openSqliteStore(path: string, clock: Pick<Clock, 'now'> = 
 /** Nobody else runs on the file, so that all that is pending is applied. */
 async function migrate(db: MigratedDatabase, now: number): Promise<readonly SchemaMigration[]> {
   await prepareForMigrations(db)
+  const before = await readSchemaState(db)
+  refuseNewer(before)
+  // A file that is up to date is not locked: another store may have it open, in this process, too.
+  if (before.pending.length === 0) return []
   const choice = { contract: true, most: Number.POSITIVE_INFINITY, now }
-  const applied = await db.transaction().execute(transaction => applyMigrations(transaction, choice))
-  refuseNewer(await readSchemaState(db))
-  return applied
+  return db.transaction().execute(transaction => applyMigrations(transaction, choice))
 }
 
 /** Brings the schema of the SQLite database at `path` up to date, and nothing more. @returns what was applied */
