@@ -41,14 +41,6 @@ const setDisabled = compiledForRows(
     from v where accounts.id = v.id and accounts.disabled_at is not distinct from v.was`,
 )
 
-const holdWays = compiledForRows(
-  { id: 'text', password_hash: 'text', phone_number: 'text', email_key: 'text' },
-  ({ v }) => sql`with ${v} update accounts set role = accounts.role
-    from v where accounts.id = v.id and accounts.password_hash is not distinct from v.password_hash
-      and accounts.phone_number is not distinct from v.phone_number
-      and accounts.email_key is not distinct from v.email_key`,
-)
-
 /** An insert of as many rows as there are, that does nothing where one of a unique index is there. */
 const inserting = <const C extends ColumnTypes>(table: string, columns: C) => {
   const names = sql.raw(Object.keys(columns).join(', '))
@@ -67,11 +59,13 @@ const bulkRowColumns = {
   applied_at: 'bigint',
   changes: 'text',
 } as const
+// Whoever finishes the run waits until these rows are there to be counted.
 const insertRows = compiledForRows(
   bulkRowColumns,
-  ({ v }, runId: string) => sql`with ${v} insert into bulk_rows (run_id, row_number, account_id, applied_at, changes)
-    select run_id, row_number, account_id, applied_at, changes from v
-    where v.run_id is not null and exists (select 1 from bulk_runs where id = ${runId} and finished_at is null)
+  ({ v, forShare }, runId: string) => sql`with ${v}
+    insert into bulk_rows (run_id, row_number, account_id, applied_at, changes)
+    select run_id, row_number, account_id, applied_at, changes from v where v.run_id is not null
+      and exists (select 1 from bulk_runs where id = ${runId} and finished_at is null ${forShare})
     on conflict do nothing`,
 )
 
@@ -265,7 +259,6 @@ export const bulkWrites = (db: Handle): Writes => ({
       ),
     ),
 
-  holdWays: ways => every(ways, () => holdWays(db, ways)),
   removeTotp: rows => every(rows, () => removeTotp(db, rows)),
   insertTotp: rows => every(rows, () => insertTotp(db, rows)),
   removeWeChat: rows => every(rows, () => removeWeChat(db, rows)),
