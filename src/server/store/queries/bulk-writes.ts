@@ -135,10 +135,12 @@ const endLogins = compiledForRows(
   ({ list }, now: number, after: number) => sql`update logins set completed_at = ${now}
     where account_id in (${list}) and completed_at is null and expires_at > ${after}`,
 )
+// By the sessions: challenges are found by no account.
 const endChallenges = compiledForRows(
   key,
   ({ list }, now: number, after: number, except: string) => sql`update challenges set used_at = ${now}
-    where account_id in (${list}) and session_id <> ${except} and used_at is null and expires_at > ${after}`,
+    where session_id in (select id from sessions where account_id in (${list}) and id <> ${except})
+      and used_at is null and expires_at > ${after}`,
 )
 const endAllBindings = compiledForRows(
   key,
