@@ -73,7 +73,7 @@ class Undoing {
 
   /** What would come back. Nothing is written. */
   async preview(): Promise<RunOutcome> {
-    const { request, world, patience } = this
+    const { world } = this
     const rows = await this.appliedRows()
     const results = await this.newResults()
     const meter = new Meter(world, 'check', rows)
@@ -82,9 +82,7 @@ class Undoing {
     try {
       for (let before: number | null | undefined; before !== null; ) {
         const query = { limit: this.limit, ...(before === undefined ? {} : { before_row: before }) }
-        const page = await patience.call(() =>
-          world.api.call(previewUndo, { params: { run_id: request.runId }, query }),
-        )
+        const page = await this.previewPage(query)
         const looked = page.results.map(result => this.previewed(result))
         for (const row of looked) {
           tally.add(row)
@@ -160,7 +158,14 @@ class Undoing {
   private async appliedRows(): Promise<number> {
     const { world, patience, request } = this
     const { run } = await patience.call(() => world.api.call(readRun, { params: { run_id: request.runId } }))
+    // Of none it says so, where they are not kept any more.
+    if (run.applied === 0) await this.previewPage({ limit: 1 })
     return run.applied
+  }
+
+  private previewPage(query: { readonly limit: number; readonly before_row?: number }) {
+    const { world, patience, request } = this
+    return patience.call(() => world.api.call(previewUndo, { params: { run_id: request.runId }, query }))
   }
 
   private async newResults(): Promise<Results> {

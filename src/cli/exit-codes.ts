@@ -139,6 +139,7 @@ export const exitCodes = {
   run_unknown: refused,
   run_conflict: refused,
   run_finished: refused,
+  run_expired: refused,
   run_secret_invalid: verificationFailed,
   batch_mismatch: refused,
   throttled,

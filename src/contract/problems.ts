@@ -66,6 +66,7 @@ export const problems = {
   run_unknown: { status: 404, title: 'There is no such run, or it is somebody else’s.' },
   run_conflict: { status: 409, title: 'A run of this id was begun with another file, count or reason.' },
   run_finished: { status: 409, title: 'The run has been finished.' },
+  run_expired: { status: 410, title: 'What the run has changed is not kept any more: it cannot be undone.' },
   run_secret_invalid: { status: 403, title: 'The secret of the run is wrong or has expired.' },
   batch_mismatch: { status: 422, title: 'The rows of the batch are not those that the run was proven for.' },
   // limits and faults

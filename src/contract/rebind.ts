@@ -199,7 +199,7 @@ export const startUndo = defineOperation({
   ),
   status: 201,
   answer: OpenRun,
-  problems: ['run_unknown', 'run_conflict', 'run_finished'],
+  problems: ['run_unknown', 'run_conflict', 'run_finished', 'run_expired'],
 })
 
 export const undoRows = defineOperation({
@@ -243,7 +243,7 @@ export const previewUndo = defineOperation({
   ),
   status: 200,
   answer: Type.Object({ ...Results.properties, next: Type.Union([Type.Integer(), Type.Null()]) }),
-  problems: ['run_unknown', 'busy'],
+  problems: ['run_unknown', 'run_expired', 'busy'],
 })
 
 export const finishRun = defineOperation({

@@ -213,6 +213,9 @@ export const enErrors = {
   'next.run_conflict': 'Go on with that file, or begin a new run with another --journal.',
   'error.run_finished': 'This run has been finished.',
   'next.run_finished': 'To run the file again, begin a new run with another --journal.',
+  'error.run_expired': 'It is too long ago: what this run has changed is not kept any more, and cannot be undone.',
+  'next.run_expired':
+    'hufu admin audit --run RUN lists what it changed, masked. Set the values anew with hufu admin rebind.',
   'error.run_secret_invalid': 'The authority for this run has expired.',
   'next.run_secret_invalid': 'Run the same command again and confirm once more: it goes on where it was.',
   'error.batch_mismatch': 'The rows are not those that the run was confirmed for. None of them was applied.',

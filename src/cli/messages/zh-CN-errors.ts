@@ -209,6 +209,8 @@ export const zhCnErrors: Readonly<Record<keyof typeof enErrors, string>> = {
   'next.run_conflict': '请使用原来的文件继续，或用另一个 --journal 开始新任务。',
   'error.run_finished': '这次批量任务已经结束。',
   'next.run_finished': '如需再次执行该文件，请用另一个 --journal 开始新任务。',
+  'error.run_expired': '距该批量任务结束已太久，所改内容不再保留，无法撤销。',
+  'next.run_expired': '可用 hufu admin audit --run 任务编号 查看所作变更（已脱敏），再用 hufu admin rebind 重新设置。',
   'error.run_secret_invalid': '这次批量任务的授权已过期。',
   'next.run_secret_invalid': '请再次运行同一命令并重新验证身份，任务将从中断处继续。',
   'error.batch_mismatch': '这些行与验证身份时确认的内容不一致，均未执行。',

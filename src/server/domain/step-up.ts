@@ -31,11 +31,17 @@ export interface StepUps {
    * Runs a change in one transaction with the consumption of its proof. When the change is refused, the transaction
    * is rolled back and the proof can serve again.
    * @param value what the proof must have been given for, where a value was stated with the challenge
+   * @param holds the ids of other accounts that are held together with the member's own
    * @throws {Refusal} `insufficient_user_authentication`, with a fresh challenge and why.
    */
   withProof<T>(
     member: Member,
-    use: { proof: string | undefined; operation: StepUpOperation; value: string | null },
+    use: {
+      proof: string | undefined
+      operation: StepUpOperation
+      value: string | null
+      holds?: readonly string[] | undefined
+    },
     change: (queries: Queries, challenge: ChallengesTable) => Promise<T>,
   ): Promise<T>
   /** The same, but only looks at the proof: what it authorises is pending, and consumes it when it is finished. */
@@ -216,7 +222,7 @@ export function createStepUps(domain: Domain): StepUps {
     withProof: (member, wanted, change) =>
       answeringWithChallenge(member, wanted, () =>
         store.transaction(async queries => {
-          await queries.accounts.hold(member.account.id)
+          await queries.accounts.hold(member.account.id, ...(wanted.holds ?? []))
           const use = useOf(member, wanted)
           const now = clock.now()
           const challenge = await queries.challenges.consumeProof(use, now)

@@ -36,6 +36,8 @@ interface GivenRows {
   readonly v: RawBuilder<unknown>
   /** The values of a single column, to stand in `in (…)`. */
   readonly list: RawBuilder<unknown>
+  /** Ends a query whose rows no other transaction is to change until the end of this one. */
+  readonly forShare: RawBuilder<unknown>
 }
 
 /**
@@ -62,6 +64,8 @@ export function compiledForRows<C extends ColumnTypes, A extends readonly unknow
     const given = {
       v: sql`v(${sql.raw(names.join(', '))}) as (values ${sql.join(rows.map(cells => sql`(${sql.join(cells)})`))})`,
       list: sql.join(rows.flat()),
+      // SQLite has one transaction at a time.
+      forShare: isPostgres ? sql`for share` : sql``,
     }
     const values = Array.from({ length: count }, (_, index) => new Argument(index))
     return build(given, ...(values as unknown as A)).compile(db)

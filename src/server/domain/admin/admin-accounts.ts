@@ -71,10 +71,15 @@ export function createAdminAccounts(domain: Domain, stepUps: StepUps): AdminAcco
     username: string,
     change: (queries: Queries, account: AccountsTable, method: string | null) => Promise<T>,
   ): Promise<T> {
-    const use = { operation, value: usernameKey(username) }
-    const changed = await withAuthority({ domain, stepUps }, actor, use, async (queries, method) =>
-      change(queries, await find(queries, username), method),
-    )
+    const value = usernameKey(username)
+    const found = await store.read.accounts.findByUsernameKey(value)
+    const use = { operation, value, holds: found ? [found.id] : [] }
+    const changed = await withAuthority({ domain, stepUps }, actor, use, async (queries, method) => {
+      // As it is now that it is held: whoever has disabled it has done so before.
+      const account = found && (await queries.accounts.find(found.id))
+      if (!account) throw new Refusal('account_unknown')
+      return change(queries, account, method)
+    })
     outbox.wake()
     return changed
   }
@@ -169,12 +174,9 @@ export function createAdminAccounts(domain: Domain, stepUps: StepUps): AdminAcco
       }),
 
     resetLink: (actor, username) =>
-      changing(actor, 'account.reset_link', username, async (queries, found, method) => {
+      changing(actor, 'account.reset_link', username, async (queries, account, method) => {
         // A script that could set an admin's password would be an admin.
-        if (found.role === 'admin') requirePerson(actor)
-        // Held, so that no link is made for an account that is disabled at this moment.
-        const account = await queries.directory.hold(found.id)
-        if (!account) throw new Refusal('account_unknown')
+        if (account.role === 'admin') requirePerson(actor)
         if (account.disabled_at !== null) throw new Refusal('account_disabled')
         const link = await passwordLink(domain, queries, account)
         await record(queries, actor, account, {

@@ -58,16 +58,22 @@ export const actorName = (actor: Actor): string =>
 /**
  * Runs a change in one transaction, in a person's case with the consumption of their proof, which must have been given
  * for exactly this value. A token's scope, which `authenticateActor` has looked at, stands in the place of a proof.
+ * @param holds the ids of the accounts that it changes, which no other transaction changes meanwhile
  * @param change is told the verification method behind it, for its event; `service` for a token
  * @throws {Refusal} `insufficient_user_authentication` with a fresh challenge, and what `change` throws
  */
 export function withAuthority<T>(
   { domain, stepUps }: { domain: Domain; stepUps: StepUps },
   actor: Actor,
-  use: { operation: StepUpOperation; value: string },
+  use: { operation: StepUpOperation; value: string; holds?: readonly string[] },
   change: (queries: Queries, method: string | null) => Promise<T>,
 ): Promise<T> {
-  if (actor.kind === 'token') return domain.store.transaction(queries => change(queries, 'service'))
+  if (actor.kind === 'token') {
+    return domain.store.transaction(async queries => {
+      await queries.accounts.hold(...(use.holds ?? []))
+      return change(queries, 'service')
+    })
+  }
   return stepUps.withProof(actor, { ...use, proof: actor.proof }, (queries, { method }) => change(queries, method))
 }
 

@@ -91,6 +91,16 @@ export const edited = (state: AccountState, edit: Edit): AccountState => ({
   keys: edit.webauthn ? edit.webauthn.after : state.keys,
 })
 
+/** What somebody logs in by, to be compared with what it is later. */
+export const waysInto = ({ account, totp, keys }: AccountState): string =>
+  JSON.stringify([
+    account.password_hash,
+    account.phone_number,
+    account.email_key,
+    totp?.bound_at ?? null,
+    keys.map(({ id }) => id),
+  ])
+
 /** What was bound of an item, to be compared with what is bound later. */
 export const seenOf = ({ totp, keys }: AccountState, purpose: GivenLink['purpose']): string[] =>
   purpose === 'totp' ? (totp ? [String(totp.bound_at)] : []) : keys.map(({ id }) => id)

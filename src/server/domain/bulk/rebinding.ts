@@ -1,13 +1,15 @@
 import { batchText, type RebindRow, type RowResult } from '../../../contract/rebind.ts'
 import type { Actor, Domain } from '../domain.ts'
 import { ChangedMeanwhile } from '../ports/bulk-queries.ts'
+import type { Channel } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
+import { usernameKey } from '../usernames.ts'
 import { type BatchHashing, hashBatch } from './hashing.ts'
 import { inParts } from './in-parts.ts'
 import { isPlan, type PlanContext, type Planned, planRow } from './plan.ts'
 import { planContext } from './plan-context.ts'
 import { prepare, type RunContext } from './prepare.ts'
-import { replay } from './replay.ts'
+import { type ReplayedRow, replay } from './replay.ts'
 import { outcomeOf, resultOf } from './results.ts'
 import { checkDigest, type Runs } from './runs.ts'
 import { isWish, type RefusedRow, readRows, type Wish } from './wishes.ts'
@@ -34,6 +36,16 @@ export interface Rebinding {
 function checkGrowing(rows: readonly RebindRow[]): void {
   const grows = rows.every(({ row }, index) => row > (rows[index - 1]?.row ?? 0))
   if (!grows) throw new Refusal('batch_mismatch')
+}
+
+/** Whether a row asks for what was applied under its number: another batch may have another row of that number. */
+function asksFor(row: Wish | RefusedRow | undefined, { account, edit }: ReplayedRow): boolean {
+  if (!row || !account) return false
+  // By rules that were tightened since: its account is all that can be compared.
+  if (!isWish(row)) return row.username === null || usernameKey(row.username) === account.username_key
+  const isNamed = row.accountId === undefined ? row.usernameKey === account.username_key : row.accountId === account.id
+  const asks = (item: Channel) => edit[item] === undefined || edit[item].after?.value === row[item]?.value
+  return isNamed && asks('phone') && asks('email')
 }
 
 export function createRebinding(domain: Domain, runs: Runs): Rebinding {
@@ -70,11 +82,13 @@ export function createRebinding(domain: Domain, runs: Runs): Rebinding {
 
   async function applyPart(context: RunContext, rows: readonly (Wish | RefusedRow)[], hashing: BatchHashing) {
     const [first, last] = [rows[0]?.row ?? 0, rows.at(-1)?.row ?? 0]
+    const numbered = new Map(rows.map(row => [row.row, row]))
     // First the accounts, then what is applied: whatever of another's work shows in the accounts is known as applied.
     const world = await loadWorld(store.read, rows.filter(isWish))
-    const known = await store.read.bulk.listRows(context.run.id, first, last)
+    const between = await store.read.bulk.listRows(context.run.id, first, last)
+    const known = between.filter(row => numbered.has(row.row_number))
     const applied = new Set(known.map(row => row.row_number))
-    const replayed = await replay(domain, known)
+    const replayed = await replay(domain, known, one => asksFor(numbered.get(one.row), one))
     const fresh = await applyFresh(
       context,
       world,

@@ -4,6 +4,7 @@ import { equalBytes, toHex, utf8 } from '../../../lib/bytes.ts'
 import { isoTime } from '../../../lib/clock.ts'
 import type { BulkRunsTable } from '../../store/schema.ts'
 import { actorName, withAuthority } from '../admin/authority.ts'
+import { isBeyondUndoing } from '../cleaning/retention.ts'
 import type { Actor, Domain } from '../domain.ts'
 import type { Queries } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
@@ -42,7 +43,7 @@ export interface OpenRun {
 export interface Runs {
   /** @throws {Refusal} `run_conflict`, `run_finished`, `service_scope_missing`, `invalid_request` */
   startRebind(actor: Actor, wanted: NewRebindRun): Promise<OpenRun>
-  /** Also ends the run that is to be undone. @throws {Refusal} as `startRebind`, and `run_unknown` */
+  /** Also ends the run that is to be undone. @throws {Refusal} as `startRebind`, `run_unknown`, `run_expired` */
   startUndo(actor: Actor, wanted: NewUndoRun): Promise<OpenRun>
   /** The caller's own unfinished run. @throws {Refusal} `run_unknown`, `run_secret_invalid`, `run_finished` */
   open(actor: Actor, runId: string, kind: 'rebind' | 'undo', secret: string): Promise<BulkRunsTable>
@@ -51,6 +52,8 @@ export interface Runs {
   finish(actor: Actor, runId: string, secret: string): Promise<Run>
   /** Any run: an admin may look at, and undo, what another has done. @throws {Refusal} `run_unknown` */
   read(runId: string): Promise<Run>
+  /** One that can be undone. @throws {Refusal} `run_unknown`, `run_expired` */
+  checkUndoable(runId: string): Promise<void>
 }
 
 const owns = (actor: Actor, run: BulkRunsTable): boolean =>
@@ -172,6 +175,9 @@ export function createRuns(domain: Domain, stepUps: StepUps): Runs {
         const { bulk } = queries
         const undone = await bulk.findRun(wanted.undoes)
         if (undone?.kind !== 'rebind') throw new Refusal('run_unknown')
+        if (isBeyondUndoing(undone.finished_at, clock.now()) && !(await bulk.findRun(wanted.run_id))) {
+          throw new Refusal('run_expired')
+        }
         // No batch comes after this: what is undone stays undone.
         await bulk.finishRun(undone.id, clock.now())
         if ((await bulk.countRows(undone.id)) !== wanted.row_count) throw new Refusal('run_conflict')
@@ -201,6 +207,12 @@ export function createRuns(domain: Domain, stepUps: StepUps): Runs {
       const run = await store.read.bulk.findRun(runId)
       if (!run) throw new Refusal('run_unknown')
       return described(store.read, run)
+    },
+
+    async checkUndoable(runId) {
+      const run = await store.read.bulk.findRun(runId)
+      if (run?.kind !== 'rebind') throw new Refusal('run_unknown')
+      if (isBeyondUndoing(run.finished_at, clock.now())) throw new Refusal('run_expired')
     },
   }
 }

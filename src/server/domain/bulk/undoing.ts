@@ -2,7 +2,6 @@ import { longestBatch, longestRun, type RowResult } from '../../../contract/rebi
 import type { BulkRowsTable } from '../../store/schema.ts'
 import type { Actor, Domain } from '../domain.ts'
 import { ChangedMeanwhile } from '../ports/bulk-queries.ts'
-import { Refusal } from '../refusal.ts'
 import { inParts } from './in-parts.ts'
 import { isPlan } from './plan.ts'
 import { planContext } from './plan-context.ts'
@@ -21,7 +20,7 @@ export interface UndonePage {
 
 /** The undoing of runs, from the last row to the first. */
 export interface Undoing {
-  /** What undoing would bring back, and what it would skip. Writes nothing. @throws {Refusal} `run_unknown` */
+  /** What undoing would bring back, and what it would skip. Writes nothing. @throws {Refusal} `run_unknown`, `run_expired` */
   preview(
     actor: Actor,
     runId: string,
@@ -85,8 +84,7 @@ export function createUndoing(domain: Domain, runs: Runs): Undoing {
 
   return {
     async preview(actor, runId, { before_row, limit = longestBatch }) {
-      const { kind } = await runs.read(runId)
-      if (kind !== 'rebind') throw new Refusal('run_unknown')
+      await runs.checkUndoable(runId)
       const rows = await pageOf(runId, before_row, limit)
       const applied = rows.map(appliedRow)
       const planned = await planAll(actor, await loadUndoWorld(store.read, applied), applied)

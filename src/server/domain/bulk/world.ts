@@ -1,3 +1,4 @@
+import type { AccountsTable } from '../../store/schema.ts'
 import type { ContactOwner } from '../ports/bulk-queries.ts'
 import type { Channel, Queries } from '../ports/store.ts'
 import { type AccountState, stateOf } from './edit.ts'
@@ -74,6 +75,33 @@ export class World {
 
 const given = <T>(values: readonly (T | undefined)[]): T[] => values.filter(value => value !== undefined)
 
+/** The accounts of these ids with all that is bound, by a few queries however many there are. */
+export async function loadStates(bulk: Queries['bulk'], ids: readonly string[]): Promise<AccountState[]> {
+  return withBound(bulk, await bulk.findAccounts(ids), ids)
+}
+
+/** @param looked the ids of the accounts whose authenticators are looked at */
+async function withBound(
+  bulk: Queries['bulk'],
+  accounts: readonly AccountsTable[],
+  looked: readonly string[],
+): Promise<AccountState[]> {
+  const [totp, wechat, keys] = await Promise.all([
+    bulk.listTotp(looked),
+    bulk.listWeChat(looked),
+    bulk.listCredentials(looked),
+  ])
+  const totpOf = new Map(totp.map(row => [row.account_id, row]))
+  const wechatOf = new Map(wechat.map(row => [row.account_id, row]))
+  return accounts.map(account =>
+    stateOf(account, {
+      totp: totpOf.get(account.id) ?? null,
+      wechat: wechatOf.get(account.id) ?? null,
+      keys: keys.filter(key => key.account_id === account.id),
+    }),
+  )
+}
+
 /** Reads what is needed to plan `wishes`, by a few queries however many there are. */
 export async function loadWorld(queries: Queries, wishes: readonly Wish[]): Promise<World> {
   const { bulk } = queries
@@ -84,21 +112,10 @@ export async function loadWorld(queries: Queries, wishes: readonly Wish[]): Prom
   const accounts = [...named, ...numbered]
   const looksAtBound = wishes.some(({ totp, wechat, webauthn }) => totp || wechat || webauthn)
   const ids = looksAtBound ? accounts.map(({ id }) => id) : []
-  const [totp, wechat, keys, phone, email] = await Promise.all([
-    bulk.listTotp(ids),
-    bulk.listWeChat(ids),
-    bulk.listCredentials(ids),
+  const [states, phone, email] = await Promise.all([
+    withBound(bulk, accounts, ids),
     bulk.ownersOfContacts('phone', given(wishes.map(wish => wish.phone?.key))),
     bulk.ownersOfContacts('email', given(wishes.map(wish => wish.email?.key))),
   ])
-  const totpOf = new Map(totp.map(row => [row.account_id, row]))
-  const wechatOf = new Map(wechat.map(row => [row.account_id, row]))
-  const states = accounts.map(account =>
-    stateOf(account, {
-      totp: totpOf.get(account.id) ?? null,
-      wechat: wechatOf.get(account.id) ?? null,
-      keys: keys.filter(key => key.account_id === account.id),
-    }),
-  )
   return new World(states, { phone, email })
 }

@@ -1,9 +1,10 @@
 import type { Actor, Domain } from '../domain.ts'
 import { ChangedMeanwhile, type ContactWrite } from '../ports/bulk-queries.ts'
 import type { Channel, Queries } from '../ports/store.ts'
-import type { ContactState, Edit, Shift } from './edit.ts'
+import { type ContactState, type Edit, type Shift, waysInto } from './edit.ts'
 import { type Plan, takesAway } from './plan.ts'
 import type { Prepared } from './prepare.ts'
+import { loadStates } from './world.ts'
 
 type Item = 'phone' | 'email' | 'totp' | 'wechat' | 'webauthn'
 
@@ -75,6 +76,19 @@ async function endWhatWasBegun(
 }
 
 /**
+ * Looks once more at the accounts that lose something that somebody logs in by, now that they are held.
+ * @throws {ChangedMeanwhile} where anything of the kind went, or came, since their rows were planned
+ */
+async function keepAWayIn({ bulk }: Queries, plans: readonly Plan[]): Promise<void> {
+  const planned = plans.filter(({ edit }) => takesAway(edit)).map(({ state }) => state)
+  if (planned.length === 0) return
+  const ids = planned.map(({ account }) => account.id)
+  const now = await loadStates(bulk, ids)
+  const ways = new Map(now.map(state => [state.account.id, waysInto(state)]))
+  if (planned.some(state => ways.get(state.account.id) !== waysInto(state))) throw new ChangedMeanwhile()
+}
+
+/**
  * Has those who disable admins take turns, so that each sees what the others have done.
  * @throws {ChangedMeanwhile} where several would go together, or none other is left by now
  */
@@ -109,14 +123,14 @@ export async function writeRows(
   runId: string,
   prepared: readonly Prepared[],
 ): Promise<void> {
-  const { bulk } = queries
+  const { accounts, bulk } = queries
   const plans = prepared.map(({ plan }) => plan)
+  await accounts.hold(...plans.map(({ state }) => state.account.id))
   await bulk.insertRows(
     runId,
     prepared.map(({ bulkRow }) => bulkRow),
   )
-  // Of an account that loses a way in, none other may go at the same time.
-  await bulk.holdWays(plans.filter(({ edit }) => takesAway(edit)).map(({ state }) => state.account))
+  await keepAWayIn(queries, plans)
   await writeContacts(queries, plans, 'phone')
   await writeContacts(queries, plans, 'email')
   await bulk.setPasswords(

@@ -29,6 +29,10 @@ const keptFor: Readonly<Record<Exclude<RemovedKind, 'events'>, number>> = {
   bulk_rows: 90 * day,
 }
 
+/** Whether a run that was finished then can't be undone any more, for its rows are removed, or about to be. */
+export const isBeyondUndoing = (finishedAt: number | null, now: number): boolean =>
+  finishedAt !== null && finishedAt <= now - keptFor.bulk_rows
+
 /**
  * Rows whose time ended before this are removed; `undefined`: none are.
  * @param keepEventsFor milliseconds; `undefined`: for ever

@@ -22,8 +22,6 @@ export interface DirectoryQueries {
     accountId: string,
     now: number,
   ): Promise<Pick<EnrolmentLinksTable, 'purpose' | 'created_at' | 'expires_at'>[]>
-  /** The account as it is now, which no other transaction changes until this one ends. */
-  hold(id: string): Promise<AccountsTable | undefined>
   /** Of all transactions that ask for it one goes on, and the others wait until it has ended. */
   holdAdmins(): Promise<void>
   /** Whether there is an admin beside this account who is not disabled and has a way in. */

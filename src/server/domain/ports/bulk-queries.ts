@@ -50,9 +50,6 @@ export interface DisabledWrite {
 
 export type ContactOwner = Pick<AccountsTable, 'id' | 'username' | 'phone_number' | 'email_key'>
 
-/** What an account's own row says of the ways into it. */
-export type OwnWays = Pick<AccountsTable, 'id' | 'password_hash' | 'phone_number' | 'email_key'>
-
 export type NewLinkRow = Omit<EnrolmentLinksTable, 'used_at'>
 
 /**
@@ -88,8 +85,6 @@ export interface BulkQueries {
   setContacts(channel: Channel, writes: readonly ContactWrite[]): Promise<void>
   setPasswords(writes: readonly PasswordWrite[]): Promise<void>
   setDisabled(writes: readonly DisabledWrite[]): Promise<void>
-  /** Holds these rows until the end of the transaction, so that no way in goes while others are taken away. */
-  holdWays(ways: readonly OwnWays[]): Promise<void>
   removeTotp(rows: readonly TotpTable[]): Promise<void>
   insertTotp(rows: readonly TotpTable[]): Promise<void>
   removeWeChat(rows: readonly WeChatIdentitiesTable[]): Promise<void>

@@ -85,11 +85,11 @@ export interface AccountQueries {
   find(id: string): Promise<AccountsTable | undefined>
   findByUsernameKey(key: string): Promise<AccountsTable | undefined>
   /**
-   * Waits for the transactions that hold the account, and holds it to the end of this one: what is read of it and all
-   * that belongs to it from now on is not changed by another that holds it. For rules over several rows, such as that
-   * one way in is left. Call it first.
+   * Waits for the transactions that hold one of the accounts, and holds them to the end of this one: what is read of
+   * them and all that belongs to them from now on is not changed by another that holds them. For rules over several
+   * rows, such as that one way in is left. Call it first and once, with all of them: everybody takes them in one order.
    */
-  hold(id: string): Promise<void>
+  hold(...ids: string[]): Promise<void>
   setPassword(id: string, hash: string, now: number): Promise<void>
   /** @returns false when the account is disabled; else no other transaction disables it until this one ends */
   setLocale(id: string, locale: string): Promise<boolean>

@@ -1,4 +1,6 @@
+import { sql } from 'kysely'
 import type { AccountQueries } from '../../domain/ports/store.ts'
+import { compiledForRows } from '../compiled-for-rows.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import { runsSideBySide } from '../side-by-side.ts'
@@ -24,9 +26,10 @@ const setLocale = compiledOnce((db, id: string, locale: string) =>
   db.updateTable('accounts').set({ locale }).where('id', '=', id).where('disabled_at', 'is', null),
 )
 
-// Rows that refer to the account can still be inserted.
-const holdAccount = compiledOnce((db, id: string) =>
-  db.selectFrom('accounts').select('id').where('id', '=', id).forNoKeyUpdate(),
+// Rows that refer to the accounts can still be inserted. In one order, so that of two none waits for the other.
+const holdAccounts = compiledForRows(
+  { key: 'text' },
+  ({ list }) => sql`select id from accounts where id in (${list}) order by id collate "C" for no key update`,
 )
 
 export const accountQueries = (db: Handle): AccountQueries => ({
@@ -44,8 +47,10 @@ export const accountQueries = (db: Handle): AccountQueries => ({
 
   findByUsernameKey: key => db.selectFrom('accounts').selectAll().where('username_key', '=', key).executeTakeFirst(),
 
-  async hold(id) {
-    if (runsSideBySide(db)) await holdAccount(db, id)
+  async hold(...ids) {
+    if (!runsSideBySide(db)) return
+    const sorted = [...new Set(ids)].sort().map(id => ({ key: id }))
+    await holdAccounts(db, sorted)
   },
 
   async setPassword(id, hash, now) {

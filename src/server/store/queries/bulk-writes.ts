@@ -41,14 +41,6 @@ const setDisabled = compiledForRows(
     from v where accounts.id = v.id and accounts.disabled_at is not distinct from v.was`,
 )
 
-const holdWays = compiledForRows(
-  { id: 'text', password_hash: 'text', phone_number: 'text', email_key: 'text' },
-  ({ v }) => sql`with ${v} update accounts set role = accounts.role
-    from v where accounts.id = v.id and accounts.password_hash is not distinct from v.password_hash
-      and accounts.phone_number is not distinct from v.phone_number
-      and accounts.email_key is not distinct from v.email_key`,
-)
-
 /** An insert of as many rows as there are, that does nothing where one of a unique index is there. */
 const inserting = <const C extends ColumnTypes>(table: string, columns: C) => {
   const names = sql.raw(Object.keys(columns).join(', '))
@@ -67,11 +59,13 @@ const bulkRowColumns = {
   applied_at: 'bigint',
   changes: 'text',
 } as const
+// Whoever finishes the run waits until these rows are there to be counted.
 const insertRows = compiledForRows(
   bulkRowColumns,
-  ({ v }, runId: string) => sql`with ${v} insert into bulk_rows (run_id, row_number, account_id, applied_at, changes)
-    select run_id, row_number, account_id, applied_at, changes from v
-    where v.run_id is not null and exists (select 1 from bulk_runs where id = ${runId} and finished_at is null)
+  ({ v, forShare }, runId: string) => sql`with ${v}
+    insert into bulk_rows (run_id, row_number, account_id, applied_at, changes)
+    select run_id, row_number, account_id, applied_at, changes from v where v.run_id is not null
+      and exists (select 1 from bulk_runs where id = ${runId} and finished_at is null ${forShare})
     on conflict do nothing`,
 )
 
@@ -141,10 +135,12 @@ const endLogins = compiledForRows(
   ({ list }, now: number, after: number) => sql`update logins set completed_at = ${now}
     where account_id in (${list}) and completed_at is null and expires_at > ${after}`,
 )
+// By the sessions: challenges are found by no account.
 const endChallenges = compiledForRows(
   key,
   ({ list }, now: number, after: number, except: string) => sql`update challenges set used_at = ${now}
-    where account_id in (${list}) and session_id <> ${except} and used_at is null and expires_at > ${after}`,
+    where session_id in (select id from sessions where account_id in (${list}) and id <> ${except})
+      and used_at is null and expires_at > ${after}`,
 )
 const endAllBindings = compiledForRows(
   key,
@@ -265,7 +261,6 @@ export const bulkWrites = (db: Handle): Writes => ({
       ),
     ),
 
-  holdWays: ways => every(ways, () => holdWays(db, ways)),
   removeTotp: rows => every(rows, () => removeTotp(db, rows)),
   insertTotp: rows => every(rows, () => insertTotp(db, rows)),
   removeWeChat: rows => every(rows, () => removeWeChat(db, rows)),

@@ -43,14 +43,6 @@ export const directoryQueries = (db: Handle): DirectoryQueries => ({
       .orderBy('id')
       .execute(),
 
-  hold: id =>
-    db
-      .updateTable('accounts')
-      .set(({ ref }) => ({ role: ref('role') }))
-      .where('id', '=', id)
-      .returningAll()
-      .executeTakeFirst(),
-
   async holdAdmins() {
     await db
       .insertInto('settings')

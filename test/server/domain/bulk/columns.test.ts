@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RebindRow, RowResult } from '../../../../src/contract/rebind.ts'
+import { askDatabase } from '../../../support/ask-database.ts'
 import { type BulkWorld, bulkFile, newRunId, openBulkWorld } from '../../../support/bulk-world.ts'
 import { caller, password, refusalOf } from '../../../support/server-world.ts'
 
@@ -52,6 +53,38 @@ describe('each column', () => {
     expect(await undoAll(runId)).toMatchObject([{ row: 1, status: 'applied' }])
     await world.logIn('anna', password)
     expect((await world.account('anna')).password_hash).toBe(member.account.password_hash)
+  })
+
+  test('an account that is disabled has no access any more; one that is enabled keeps what it has', async () => {
+    const member = await world.join('anna')
+    const proof = await world.prove(member, 'phone.bind')
+    const isLive = () => world.services.domain.store.read.sessions.isLive(member.session.id, world.clock.now())
+    const { runId } = await applyNow([{ row: 1, username: 'anna', disabled: true }])
+    expect(await isLive()).toBe(false)
+    await undoAll(runId)
+    expect((await world.account('anna')).disabled_at).toBeNull()
+    const refused = world.services.contactBindings.begin(member, proof, 'phone', '13800138001')
+    expect(await refusalOf(refused)).toBe('insufficient_user_authentication')
+    const again = await world.logIn('anna')
+    await world.accounts('ben')
+    await applyNow([{ row: 1, username: 'ben', disabled: true }])
+    await applyNow([
+      { row: 1, username: 'ben', disabled: false },
+      { row: 2, username: 'anna', phone: '13800138001' },
+    ])
+    expect(await world.services.domain.store.read.sessions.isLive(again.session.id, world.clock.now())).toBe(true)
+  })
+
+  test('what was begun with an item ends with an admin’s change of it', async () => {
+    const member = await world.join('anna')
+    await world.bindPhone(member, '+8613800138001')
+    const proof = await world.prove(member, 'phone.bind')
+    const { binding_id } = await world.services.contactBindings.begin(member, proof, 'phone', '+8613800138002')
+    await applyNow([{ row: 1, username: 'anna', phone: '13800138003' }])
+    const { read } = world.services.domain.store
+    expect((await read.bindings.find(binding_id))?.ended_at).not.toBeNull()
+    const open = 'select id from reversals where account_id = ? and item = ? and ended_at is null'
+    expect(await askDatabase(world.database, open, member.account.id, 'phone')).toEqual([])
   })
 
   test('an app is unbound and comes back with its seed', async () => {
