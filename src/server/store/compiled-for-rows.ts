@@ -1,4 +1,5 @@
 import { type CompiledQuery, PostgresAdapter, type RawBuilder, sql } from 'kysely'
+import { setCompiledOnce } from './compiled-once.ts'
 import type { Handle } from './handle.ts'
 
 /** The columns of rows that go into a statement, in their order, with the types that both databases know. */
@@ -71,7 +72,10 @@ export function compiledForRows<C extends ColumnTypes, A extends readonly unknow
     const { adapter } = db.getExecutor()
     const known = compiled.get(adapter) ?? new Map<number, CompiledQuery<R>>()
     compiled.set(adapter, known)
-    const query = known.get(size) ?? compile(db, size, count)
+    const ready = known.get(size)
+    if (ready) return ready
+    const query = compile(db, size, count)
+    setCompiledOnce(query)
     known.set(size, query)
     return query
   }
