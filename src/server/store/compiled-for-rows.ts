@@ -26,7 +26,7 @@ class Argument {
 }
 
 /** Few, so that each is prepared once; rows that are too few for one are filled up with NULL. */
-const sizes = [1, 10, 100] as const
+const sizes = [1, 10, 50, 100] as const
 const longest = 100
 
 const sizeFor = (count: number): number => sizes.find(size => size >= count) ?? longest
