@@ -18,9 +18,12 @@ const numbers = 10 ** 8
 /** Has no factor in common with `numbers`: no two indexes have one number. */
 const stride = 61_803_399
 
+/** Of mobile numbers of the mainland. */
+const prefixes = [138, 139, 137, 136, 135]
+
 /** The number of an account after so many rebindings: a mainland mobile number, in no order. */
 export const phoneOf = (index: number, round: number): string =>
-  `+86${138 + round}${String((index * stride) % numbers).padStart(8, '0')}`
+  `+86${prefixes[round]}${String((index * stride) % numbers).padStart(8, '0')}`
 
 /** The account of an index, as a database has it before the first rebinding. */
 export const accountOf = (index: number) => ({

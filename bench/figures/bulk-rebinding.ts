@@ -11,7 +11,7 @@ import { openServices } from '../../src/server/app.ts'
 import { loadConfig } from '../../src/server/config/load-config.ts'
 import { createOwnToken } from '../../src/server/domain/admin/authority.ts'
 import { openSession } from '../../src/server/domain/sessions.ts'
-import { openConnection, requestBytes } from '../http-connection.ts'
+import { type Connection, openConnection, requestBytes } from '../http-connection.ts'
 import { withFolder } from '../hufud.ts'
 import { type Figure, median, percentile, round } from '../measure.ts'
 import { hufu, peakMegabytes, spawnNode, startHufud, startWorker } from '../processes.ts'
@@ -76,24 +76,32 @@ async function writeTable(path: string, rows: number, roundNumber: number): Prom
   await finished(file)
 }
 
-/** Asks for an overview every 20 ms; each is timed from when it was due. */
+/** Asks for an overview every 20 ms, whether those before have been answered or not. */
 async function readMeanwhile(url: string, session: string) {
-  const connection = await openConnection(url)
   const request = requestBytes('GET', '/v1/account', { bearer: session })
+  let idle: Connection | undefined
   const times: number[] = []
-  let isOver = false
-  const reading = (async () => {
-    for (let due = performance.now(); !isOver; due += readEvery) {
-      await pause(Math.max(0, due - performance.now()))
-      const { status } = await connection.send(request, 1)
-      if (status !== 200) throw new Error(`an overview was answered with HTTP ${status}`)
-      times.push(performance.now() - due)
-    }
-  })()
+  const under = new Set<Promise<void>>()
+  async function read(): Promise<void> {
+    const asked = performance.now()
+    const taken = idle
+    idle = undefined
+    const connection = taken ?? (await openConnection(url))
+    const { status } = await connection.send(request, 1)
+    if (status !== 200) throw new Error(`an overview was answered with HTTP ${status}`)
+    times.push(performance.now() - asked)
+    // Of several one is kept, which is used so often that the server does not close it.
+    if (idle) connection.close()
+    else idle = connection
+  }
+  const timer = setInterval(() => {
+    const reading = read().finally(() => under.delete(reading))
+    under.add(reading)
+  }, readEvery)
   return async () => {
-    isOver = true
-    await reading
-    connection.close()
+    clearInterval(timer)
+    await Promise.all(under)
+    idle?.close()
     return times
   }
 }
@@ -128,7 +136,10 @@ async function rebindBy({ folder, subject, token, session }: World, rows: number
     const stop = await readMeanwhile(url, session)
     const start = performance.now()
     const args = ['admin', 'rebind', file, '--reason', 'new numbers', '--results', results, '--json']
-    const cli = spawnNode([hufu, ...args], { HUFU_SERVER: url, HUFU_TOKEN: token, XDG_CONFIG_HOME: folder })
+    const cli = spawnNode(
+      [...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/bulkperf/prof-cli'] : []), hufu, ...args],
+      { HUFU_SERVER: url, HUFU_TOKEN: token, XDG_CONFIG_HOME: folder },
+    )
     const [peak] = await Promise.all([watchPeak(cli.child), cli.succeeded])
     const milliseconds = performance.now() - start
     return { milliseconds, cli: peak, server: peakMegabytes(server.pid) ?? Number.NaN, reads: await stop() }
