@@ -136,10 +136,7 @@ async function rebindBy({ folder, subject, token, session }: World, rows: number
     const stop = await readMeanwhile(url, session)
     const start = performance.now()
     const args = ['admin', 'rebind', file, '--reason', 'new numbers', '--results', results, '--json']
-    const cli = spawnNode(
-      [...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/bulkperf/prof-cli'] : []), hufu, ...args],
-      { HUFU_SERVER: url, HUFU_TOKEN: token, XDG_CONFIG_HOME: folder },
-    )
+    const cli = spawnNode([hufu, ...args], { HUFU_SERVER: url, HUFU_TOKEN: token, XDG_CONFIG_HOME: folder })
     const [peak] = await Promise.all([watchPeak(cli.child), cli.succeeded])
     const milliseconds = performance.now() - start
     return { milliseconds, cli: peak, server: peakMegabytes(server.pid) ?? Number.NaN, reads: await stop() }
@@ -169,7 +166,7 @@ async function measure(engine: 'sqlite' | 'postgres', world: World): Promise<Fig
   } finally {
     await bare.stop()
   }
-  const large = await rebindBy({ ...world }, many, rounds + 1)
+  const large = await rebindBy(world, many, rounds + 1)
   return figuresOf(engine, runs, bases, large, await world.sizes())
 }
 
