@@ -1,6 +1,7 @@
 // Prints one JSON document with the figures of docs/benchmarks.md. Arguments: names of figures; none: all.
 import { availableParallelism } from 'node:os'
 import { assertionRate, simpleWebAuthnRatio } from './figures/assertions.ts'
+import { bulkRebindPostgres, bulkRebindSqlite } from './figures/bulk-rebinding.ts'
 import { clientCeremonies } from './figures/ceremonies.ts'
 import { phoneChanges } from './figures/changes.ts'
 import { hostileBodyTime } from './figures/hostile-bodies.ts'
@@ -25,6 +26,8 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   message_delivery: messageDelivery,
   server_start: serverStart,
   reads_during_logins: readsDuringLogins,
+  bulk_rebind_sqlite: bulkRebindSqlite,
+  bulk_rebind_postgres: bulkRebindPostgres,
 }
 
 const names = process.argv.slice(2)

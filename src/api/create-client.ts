@@ -91,7 +91,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       call,
     )
     try {
-      return readAnswer(operation, answer)
+      return await readAnswer(operation, answer)
     } catch (error) {
       const ended = error instanceof ApiError && error.code === 'not_logged_in' && secret !== undefined
       if (ended && client.sessionSecret === secret) options.onSessionEnded?.()

@@ -1,4 +1,5 @@
 import { type CompiledQuery, PostgresAdapter, type RawBuilder, sql } from 'kysely'
+import { setCompiledOnce } from './compiled-once.ts'
 import type { Handle } from './handle.ts'
 
 /** The columns of rows that go into a statement, in their order, with the types that both databases know. */
@@ -25,7 +26,7 @@ class Argument {
 }
 
 /** Few, so that each is prepared once; rows that are too few for one are filled up with NULL. */
-const sizes = [1, 10, 100] as const
+const sizes = [1, 10, 50, 100] as const
 const longest = 100
 
 const sizeFor = (count: number): number => sizes.find(size => size >= count) ?? longest
@@ -75,7 +76,10 @@ export function compiledForRows<C extends ColumnTypes, A extends readonly unknow
     const { adapter } = db.getExecutor()
     const known = compiled.get(adapter) ?? new Map<number, CompiledQuery<R>>()
     compiled.set(adapter, known)
-    const query = known.get(size) ?? compile(db, size, count)
+    const ready = known.get(size)
+    if (ready) return ready
+    const query = compile(db, size, count)
+    setCompiledOnce(query)
     known.set(size, query)
     return query
   }

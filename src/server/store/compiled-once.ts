@@ -26,7 +26,10 @@ function argumentOf(values: readonly unknown[], { index, member }: Placeholder):
 
 const built = new WeakSet<object>()
 
-/** Whether a query comes of `compiledOnce`: its text is one of few, and comes again. */
+/** Has a query known as one whose text is one of few, and comes again. */
+export const setCompiledOnce = ({ queryId }: CompiledQuery): void => void built.add(queryId)
+
+/** Whether the text of a query is one of few, and comes again. */
 export const isCompiledOnce = ({ queryId }: CompiledQuery): boolean => built.has(queryId)
 
 /**
@@ -47,7 +50,7 @@ export function compiledOnce<A extends readonly unknown[], R>(
     if (!query) {
       query = build(db, ...(values.map(placeholderFor) as unknown as A)).compile()
       compiled.set(adapter, query)
-      built.add(query.queryId)
+      setCompiledOnce(query)
     }
     const parameters = query.parameters.map(value => (value instanceof Placeholder ? argumentOf(values, value) : value))
     const ready = { ...query, parameters }

@@ -1,8 +1,11 @@
 import { ChangedMeanwhile } from '../ports/bulk-queries.ts'
 import { Refusal } from '../refusal.ts'
 
-/** How many rows one transaction has: it holds SQLite's one connection, and so everybody, while it is written. */
-export const longestPart = 100
+/**
+ * How many rows one transaction has: it holds SQLite's one connection, and so everybody, while it is written. One of the
+ * sizes that statements over many rows are prepared for.
+ */
+export const longestPart = 50
 /** How often one row is tried that others keep changing. */
 const mostAttempts = 10
 

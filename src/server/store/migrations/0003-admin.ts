@@ -16,6 +16,8 @@ export const statements: readonly string[] = [
   'alter table events add column actor text',
   'alter table events add column run_id text',
   'create index events_by_time on events (at, id)',
+  // A bulk run ends the logins of its accounts.
+  'create index logins_by_account on logins (account_id) where account_id is not null',
   'create index events_by_run on events (run_id, at, id) where run_id is not null',
   `create table bulk_runs (id text primary key, kind text not null, undoes text references bulk_runs(id),
     started_by text not null, account_id text references accounts(id),
