@@ -9,6 +9,7 @@ import { messageDelivery } from './figures/messages.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
 import { serverStart, statusTime, versionTime } from './figures/programs.ts'
 import { overviewReads } from './figures/reads.ts'
+import { scaleOut } from './figures/scale-out.ts'
 import { type Figure, round } from './measure.ts'
 
 const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> = {
@@ -25,6 +26,7 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   message_delivery: messageDelivery,
   server_start: serverStart,
   reads_during_logins: readsDuringLogins,
+  scale_out: scaleOut,
 }
 
 const names = process.argv.slice(2)
