@@ -10,6 +10,7 @@ import { messageDelivery } from './figures/messages.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
 import { serverStart, statusTime, versionTime } from './figures/programs.ts'
 import { overviewReads } from './figures/reads.ts'
+import { scaleOut } from './figures/scale-out.ts'
 import { type Figure, round } from './measure.ts'
 
 const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> = {
@@ -28,6 +29,7 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   reads_during_logins: readsDuringLogins,
   bulk_rebind_sqlite: bulkRebindSqlite,
   bulk_rebind_postgres: bulkRebindPostgres,
+  scale_out: scaleOut,
 }
 
 const names = process.argv.slice(2)

@@ -53,6 +53,8 @@ export interface Server {
   /** That line. */
   readonly listening: Readonly<Record<string, unknown>>
   stop(): Promise<void>
+  /** SIGKILL. */
+  kill(): Promise<void>
 }
 
 /** Starts a program that writes one JSON line on stdout once it is ready. */
@@ -80,6 +82,10 @@ export async function startServer(args: readonly string[], env: Environment = {}
     listening: JSON.parse(line),
     async stop() {
       child.kill('SIGTERM')
+      await ended(child)
+    },
+    async kill() {
+      child.kill('SIGKILL')
       await ended(child)
     },
   }
