@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CompiledQuery, Kysely } from 'kysely'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Queries } from '../../../src/server/domain/ports/store.ts'
 import { PostgresDialect } from '../../../src/server/store/postgres/dialect.ts'
@@ -15,6 +16,7 @@ import { isOnPostgres, testDatabase } from '../../support/database.ts'
 import { openStoreAt } from '../../support/store-at.ts'
 
 const accountCount = 100_000
+const otherCount = 20_000
 
 let folder: string
 let url: string
@@ -37,7 +39,7 @@ async function fill(name: string, given: Readonly<Record<string, string>> = {}):
   await askDatabase(
     url,
     `insert into ${name} (${names.join(', ')})
-     with recursive counted(n) as (select 1 union all select n + 1 from counted where n < ${accountCount})
+     with recursive counted(n) as (select 1 union all select n + 1 from counted where n < ${name === 'accounts' ? accountCount : otherCount})
      select ${table.columns.map(value).join(', ')} from counted`,
   )
 }
@@ -87,12 +89,23 @@ async function planOf({ sql, parameters }: CompiledQuery): Promise<string> {
   const whole = isOnPostgres
     ? sql.replace(/\$(\d+)/g, (_, index: string) => quoted(parameters[Number(index) - 1]))
     : sql.replace(/\?/g, () => quoted(parameters[number++]))
-  const lines = await askDatabase(url, `${isOnPostgres ? 'explain' : 'explain query plan'} ${whole}`)
+  if (isOnPostgres) return planOnPostgres(whole)
+  const lines = await askDatabase(url, `explain query plan ${whole}`)
   return lines.map(line => Object.values(line).join(' ')).join('\n')
 }
 
+/** A hundred of few rows are found by reading all: the question is whether they need not be. */
+async function planOnPostgres(statement: string): Promise<string> {
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query('set enable_seqscan = off')
+  const { rows } = await client.query(`explain (costs off) ${statement}`)
+  await client.end()
+  return rows.map(row => row['QUERY PLAN']).join('\n')
+}
+
 const ids = (prefix: string, count: number) =>
-  Array.from({ length: count }, (_, index) => `${prefix}${index * 900 + 1}`)
+  Array.from({ length: count }, (_, index) => `${prefix}${index * 190 + 1}`)
 const none = { boundAt: null, usedAt: null }
 
 type Asked = (queries: Queries, count: number) => Promise<unknown>
@@ -105,8 +118,8 @@ const asked: Record<string, Asked> = {
   wechat: ({ bulk }, count) => bulk.listWeChat(ids('a', count)),
   keys: ({ bulk }, count) => bulk.listCredentials(ids('a', count)),
   links: ({ bulk }, count) => bulk.findLinks(ids('l', count)),
-  'applied rows': ({ bulk }, count) => bulk.listRows('run', 50_000, 50_000 + count),
-  'applied rows before': ({ bulk }, count) => bulk.listRowsBefore('run', 50_000, count),
+  'applied rows': ({ bulk }, count) => bulk.listRows('run', 5_000, 5_000 + count),
+  'applied rows before': ({ bulk }, count) => bulk.listRowsBefore('run', 5_000, count),
   'held accounts': ({ accounts }, count) => accounts.hold(...ids('a', count)),
   numbers: ({ bulk }, count) =>
     bulk.setContacts(
@@ -148,7 +161,7 @@ describe('among a hundred thousand accounts, by indexes', () => {
       // Of logins there are few: they are removed within a day.
       for (const statement of sent.filter(({ sql }) => !sql.includes('update logins'))) {
         const plan = await planOf(statement)
-        const scans = /Seq Scan on (?!v\b)|\bSCAN (?!v\b|\d+ CONSTANT|\d+-ROW VALUES|CONSTANT ROW)/i
+        const scans = /Seq Scan on (?!v\b)|\bSCAN (?!v\b|\d+ CONSTANT|\d+-ROW VALUES|CONSTANT ROW)/
         expect(plan, statement.sql.slice(0, 300)).not.toMatch(scans)
       }
     }

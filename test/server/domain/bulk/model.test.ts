@@ -93,7 +93,7 @@ async function populate(run: number): Promise<Account[]> {
       if (has.wechat) await authenticators.putWeChat({ account_id: id, ...identity })
       if (has.key) await authenticators.insertCredential(keyOf(run, who, id))
     })
-    accounts.push({ phone, email, hash: null, disabled: false, ...has })
+    accounts.push({ phone, email, hash: null, ...has, disabled: false })
   }
   return accounts
 }
