@@ -95,7 +95,10 @@ async function readMeanwhile(url: string, session: string) {
     else idle = connection
   }
   const timer = setInterval(() => {
-    const reading = read().finally(() => under.delete(reading))
+    // One that fails counts as one that is never answered.
+    const reading = read()
+      .catch(() => void times.push(Number.POSITIVE_INFINITY))
+      .finally(() => under.delete(reading))
     under.add(reading)
   }, readEvery)
   return async () => {
@@ -137,7 +140,7 @@ async function rebindBy({ folder, subject, token, session }: World, rows: number
     const start = performance.now()
     const args = ['admin', 'rebind', file, '--reason', 'new numbers', '--results', results, '--json']
     const cli = spawnNode([hufu, ...args], { HUFU_SERVER: url, HUFU_TOKEN: token, XDG_CONFIG_HOME: folder })
-    const [peak] = await Promise.all([watchPeak(cli.child), cli.succeeded])
+    const [peak] = await Promise.all([watchPeak(cli.child), cli.succeeded]).finally(stop)
     const milliseconds = performance.now() - start
     return { milliseconds, cli: peak, server: peakMegabytes(server.pid) ?? Number.NaN, reads: await stop() }
   } finally {
@@ -231,6 +234,7 @@ function figuresOf(
         p99_ms: round(p99, 1),
         slowest_ms: round(Math.max(...reads), 1),
         reads: reads.length,
+        failed: reads.filter(time => !Number.isFinite(time)).length,
       },
     },
   ]
