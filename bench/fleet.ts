@@ -62,6 +62,8 @@ export const withFleet = <T>(
 export interface Rotation {
   /** @throws {ConnectionLost} where a server ended while the request was open there */
   send(request: Buffer): Promise<Answer>
+  /** The place of the server that was asked last, and may not have answered. */
+  readonly lastAsked: number | undefined
   close(): void
 }
 
@@ -69,15 +71,24 @@ export interface Rotation {
 export async function openRotation(urls: readonly string[], first: number): Promise<Rotation> {
   const connections = await Promise.all(urls.map(url => openConnection(url)))
   let turn = first
-  const next = (): Connection => {
+  let lastAsked: number | undefined
+  const next = (): { place: number; connection: Connection } => {
     for (let tried = 0; tried < connections.length; tried++) {
-      const connection = connections[turn++ % connections.length]
-      if (connection && !connection.isClosed) return connection
+      const place = turn++ % connections.length
+      const connection = connections[place]
+      if (connection && !connection.isClosed) return { place, connection }
     }
     throw new ConnectionLost('no server is left')
   }
   return {
-    send: request => next().send(request, 1),
+    get lastAsked() {
+      return lastAsked
+    },
+    send(request) {
+      const { place, connection } = next()
+      lastAsked = place
+      return connection.send(request, 1)
+    },
     close() {
       for (const connection of connections) connection.close()
     },
