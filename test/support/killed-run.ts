@@ -37,6 +37,8 @@ export interface KilledWorld {
 }
 
 const day = 24 * 60 * 60_000
+/** Of one start of hufu, in milliseconds. */
+const longestRun = 600_000
 /** Nothing listens there: what is to be sent stays in the outbox, where it can be counted. */
 const unreachableMail = 'email: { from: a@hufu.example, smtp: { host: 127.0.0.1, port: 9, security: none } }'
 
@@ -140,7 +142,7 @@ export async function openKilledWorld(accounts: number, processes: number): Prom
       const fraction = () => Buffer.from(random.bytes(4)).readUInt32BE() / 2 ** 32
       const moments = victims.map(() => Math.floor(fraction() * batches * 0.9)).sort((a, b) => a - b)
       const kills: string[] = []
-      const command = keepRunning(() => startHufu(args, { env }))
+      const command = keepRunning(() => startHufu(args, { env, timeout: longestRun }))
       for (const [index, victim] of victims.entries()) {
         while (!command.ended() && batchesIn(journal) < (moments[index] ?? 0)) await delay(5)
         await delay(fraction() * 100)
