@@ -35,6 +35,7 @@ export async function startSeveralHufud(
     database,
     secretKey = randomBytes(32).toString('base64url'),
     ports = [],
+    sections = [],
   }: {
     readonly origin: string
     readonly database: string
@@ -42,12 +43,15 @@ export async function startSeveralHufud(
     readonly secretKey?: string
     /** To listen on; free ones where they are left out. */
     readonly ports?: number[]
+    /** Further lines of the configuration file, in YAML. */
+    readonly sections?: readonly string[]
   },
   count: number,
 ): Promise<SeveralHufud> {
   const folder = mkdtempSync(join(tmpdir(), 'hufud-several-'))
   const config = join(folder, 'hufud.yaml')
-  writeFileSync(config, `origin: ${origin}\ntrusted_proxies: [127.0.0.1]\nlog_level: info\n`, { mode: 0o600 })
+  const lines = [`origin: ${origin}`, 'trusted_proxies: [127.0.0.1]', 'log_level: info', ...sections, '']
+  writeFileSync(config, lines.join('\n'), { mode: 0o600 })
   const shared = { HUFUD_DATABASE: database, HUFUD_SECRET_KEY: secretKey }
   while (ports.length < count) ports.push(await freePort())
   const running: (RunningHufud<unknown> | undefined)[] = []
