@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import { type BulkQueries, ChangedMeanwhile } from '../../domain/ports/bulk-queries.ts'
 import { type ColumnTypes, compiledForRows } from '../compiled-for-rows.ts'
+import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
+import { runsSideBySide } from '../side-by-side.ts'
 import { isUniqueViolation } from '../unique.ts'
 
 const contactColumns = {
@@ -67,6 +69,12 @@ const bulkRowColumns = {
   applied_at: 'bigint',
   changes: 'text',
 } as const
+// Batches of a run may hold it together; who finishes it waits for them, and they for who is finishing it. The reference
+// of their rows to the run would not keep its end away.
+const holdRun = compiledOnce((db, runId: string) =>
+  db.selectFrom('bulk_runs').select('id').where('id', '=', runId).forShare(),
+)
+
 const insertRows = compiledForRows(
   bulkRowColumns,
   ({ v }, runId: string) => sql`with ${v} insert into bulk_rows (run_id, row_number, account_id, applied_at, changes)
@@ -239,7 +247,10 @@ type Writes = Omit<
 >
 
 export const bulkWrites = (db: Handle): Writes => ({
-  insertRows: (runId, rows) => every(rows, () => insertRows(db, rows, runId)),
+  async insertRows(runId, rows) {
+    if (runsSideBySide(db)) await holdRun(db, runId)
+    await every(rows, () => insertRows(db, rows, runId))
+  },
 
   setContacts: (channel, writes) =>
     every(writes, () =>
