@@ -62,7 +62,7 @@ export const listAccounts = defineOperation({
       role: Type.Optional(AccountRole),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
       /** The `next` of the page before. */
-      after: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+      after: Type.Optional(Id),
     },
     { additionalProperties: false },
   ),

@@ -1,7 +1,7 @@
 import * as Type from 'typebox/type'
 import { defineOperation } from './operation.ts'
 import { problems } from './problems.ts'
-import { Id, NullableTime, Password, Secret, Time, Username } from './schemas.ts'
+import { Id, Line, NullableTime, Password, Secret, Time, Username } from './schemas.ts'
 
 /** How many rows one request takes at most. */
 export const longestBatch = 500
@@ -97,7 +97,7 @@ export type RowResult = Type.Static<typeof RowResult>
 const Rows = Type.Array(RebindRow, { minItems: 1, maxItems: longestBatch })
 const Results = Type.Object({ results: Type.Array(RowResult) })
 const RunParams = Type.Object({ run_id: Id }, { additionalProperties: false })
-const Reason = Type.String({ minLength: 1, maxLength: 200 })
+const Reason = Line(200)
 const Digest = Type.String({ pattern: '^[0-9a-f]{64}$' })
 
 export const Run = Type.Object({

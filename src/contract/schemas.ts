@@ -12,6 +12,13 @@ export const Secret = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
 
 /** Without U+0000, which PostgreSQL has no text with. */
 export const Username = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$' })
+/** One line of words by people, without the controls that move a cursor or reorder what is shown. */
+export const Line = (longest: number) =>
+  Type.String({
+    minLength: 1,
+    maxLength: longest,
+    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]*$',
+  })
 export const Password = Type.String({ minLength: 1, maxLength: 1024 })
 export const OneTimeCode = Type.String({ pattern: '^[0-9]{6}$' })
 export const RecoveryCode = Type.String({ minLength: 1, maxLength: 64 })

@@ -1,6 +1,6 @@
 // hufu admin rebind by the built programs: a run that is killed, on either side, and goes on.
 
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -142,4 +142,12 @@ it('has an admin in person step up once, for this very file', async () => {
     'password',
   ])
   expect(silent.exitCode).toBe(5)
+})
+
+it('a reason that is not one line is refused before a journal is begun', async () => {
+  const file = write('reason.csv', 'username,phone\nuser1,13800138000\n')
+  const done = await hufu(['admin', 'rebind', file, '--reason', 'two\nlines'], byToken())
+  expect(done.exitCode).not.toBe(0)
+  expect(done.stderr).toContain('--reason')
+  expect(existsSync(`${file}.hufu-journal`)).toBe(false)
 })

@@ -13,7 +13,7 @@ export const enBulk = {
   'help.option.batch': 'rows in one request, at most 500',
   'help.option.format': 'csv or ndjson, where neither the name nor the content tells',
   'expected.batch': 'a number from 1 to {{most}}',
-  'expected.reason': 'at most 200 characters',
+  'expected.reason': 'one line of at most 200 characters',
   'expected.run': 'the id of a run, 22 characters',
   'missing.reason': 'The reason',
   'missing.file': 'The file, or the run to undo (one of the two),',

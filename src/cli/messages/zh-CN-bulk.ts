@@ -14,7 +14,7 @@ export const zhCnBulk: Readonly<Record<keyof typeof enBulk, string>> = {
   'help.option.batch': '每次请求的行数，最多 500',
   'help.option.format': 'csv 或 ndjson，用于文件名和内容都看不出时',
   'expected.batch': '1 至 {{most}} 的数字',
-  'expected.reason': '至多 200 个字符',
+  'expected.reason': '一行，至多 200 个字符',
   'expected.run': '批次编号，22 个字符',
   'missing.reason': '原因',
   'missing.file': '文件或要撤销的批次（二者取一）',

@@ -8,6 +8,7 @@ import { undoRun } from '../../bulk/undo.ts'
 import type { BulkWorld } from '../../bulk/world.ts'
 import type { Context } from '../../cli/context.ts'
 import { longestBatch } from '../../contract/rebind.ts'
+import { printable } from '../../lib/printable.ts'
 import { CommandError } from '../command-error.ts'
 import { withAuthority } from './authority.ts'
 import { sayOutcome } from './rebind-outcome.ts'
@@ -71,7 +72,8 @@ export async function run(context: Context, options: RebindOptions): Promise<voi
   const format = formatOf('--format', options.format)
   const batchSize = batchOf(options.batch, t('expected.batch', { most: longestBatch }))
   const reason = options.reason?.trim() ?? ''
-  if (reason.length > 200)
+  // Before a journal is begun, which the server would then refuse for good.
+  if (reason.length > 200 || printable(reason) !== reason)
     throw new CommandError('input_malformed', { source: '--reason', expected: t('expected.reason') })
   if (reason === '') throw new InputRequiredError('reason', ['--reason TEXT'])
   if ((file === undefined) === (undo === undefined)) throw new InputRequiredError('file', ['FILE', '--undo RUN'])

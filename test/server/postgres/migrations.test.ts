@@ -47,16 +47,19 @@ describe.skipIf(lacksPostgres())('migrations of PostgreSQL', () => {
   afterAll(() => cluster?.close())
   beforeEach(async () => {
     const name = `migrated_${++count}`
-    const maker = new pg.Client(cluster.url('postgres', 'postgres'))
-    await maker.connect()
-    await maker.query(`create database ${name} owner hufud`)
-    await maker.end()
+    await runAsOperator(`create database ${name} owner hufud`)
     url = cluster.url(name)
     operator = new pg.Client(url)
     await operator.connect()
   })
   afterEach(() => operator?.end())
 
+  async function runAsOperator(statement: string): Promise<void> {
+    const maker = new pg.Client(cluster.url('postgres', 'postgres'))
+    await maker.connect()
+    await maker.query(statement)
+    await maker.end()
+  }
   const migrate = (migrations?: readonly SchemaMigration[], withContract = false) =>
     migratePostgres(url, { contract: withContract, migrations }, systemClock)
   const tables = async (): Promise<string[]> => {
@@ -70,6 +73,18 @@ describe.skipIf(lacksPostgres())('migrations of PostgreSQL', () => {
       extendEnv: false,
       reject: false,
     })
+
+  test('a database that orders texts by a language is neither migrated nor served', async () => {
+    await migrate()
+    const name = `ordered_${++count}`
+    await runAsOperator(
+      `create database ${name} template template0 encoding 'UTF8' locale_provider icu icu_locale 'en' locale 'C' owner hufud`,
+    )
+    const other = cluster.url(name)
+    const words = /orders texts by a language/
+    await expect(migratePostgres(other, { contract: false }, systemClock)).rejects.toThrow(words)
+    await expect(openStore(databaseConfig(other), { random: systemRandom })).rejects.toThrow(words)
+  })
 
   test('of several that migrate at once, each ends well, and each migration runs once', async () => {
     const reports = await Promise.all(Array.from({ length: 4 }, () => migrate()))

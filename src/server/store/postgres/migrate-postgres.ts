@@ -12,6 +12,7 @@ import {
 import { migrations as ours, type SchemaMigration } from '../migrations/all.ts'
 import { PostgresDialect } from './dialect.ts'
 import { PostgresUnavailable, StatementRefused } from './errors.ts'
+import { refuseOtherOrder } from './order.ts'
 import { PostgresPool } from './pool.ts'
 
 /**
@@ -48,7 +49,8 @@ async function persistently<T>(step: () => Promise<T>, clock: Pick<Clock, 'sleep
  * on with it.
  * @returns those applied, and those held back
  * @throws {StoreUnavailable} when the database can't be reached, or somebody holds a table for half a minute
- * @throws {SchemaUnfit} when a newer program has changed the schema by more than additions
+ * @throws {SchemaUnfit} when a newer program has changed the schema by more than additions, or the database orders
+ * texts by a language
  */
 export async function migratePostgres(
   url: string,
@@ -58,6 +60,7 @@ export async function migratePostgres(
   const pool = new PostgresPool(url, { connections: 1, statementTimeout, lockTimeout, preparesStatements: false })
   const db = new Kysely({ dialect: new PostgresDialect(pool) }) as unknown as MigratedDatabase
   try {
+    await refuseOtherOrder(db)
     refuseNewer(await readPostgresSchema(db, choice.migrations))
     await persistently(() => prepareForMigrations(db), clock)
     const applied: SchemaMigration[] = []

@@ -10,6 +10,7 @@ import type { Tables } from '../schema.ts'
 import { Autocommit } from './autocommit.ts'
 import { PostgresDialect } from './dialect.ts'
 import { readPostgresSchema } from './migrate-postgres.ts'
+import { refuseOtherOrder } from './order.ts'
 import { PostgresPool } from './pool.ts'
 import { readiness } from './readiness.ts'
 import { Transactions } from './transactions.ts'
@@ -25,7 +26,7 @@ interface PostgresEdge {
 /**
  * Opens a PostgreSQL database.
  * @throws {StoreUnavailable} when it can't be reached
- * @throws {SchemaUnfit} when its schema is older or newer than this program works with
+ * @throws {SchemaUnfit} when its schema is older or newer than this program works with, or it orders texts by a language
  */
 export async function openPostgresStore(
   { url, connections, statementTimeout, preparesStatements }: PostgresConfig,
@@ -47,6 +48,7 @@ export async function openPostgresStore(
   })
   const autocommit = new Autocommit(pool)
   try {
+    await refuseOtherOrder(db as unknown as MigratedDatabase)
     const state = await readPostgresSchema(db as unknown as MigratedDatabase)
     refuseNewer(state)
     refuseOlder(state)

@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import { type BulkQueries, ChangedMeanwhile } from '../../domain/ports/bulk-queries.ts'
 import { type ColumnTypes, compiledForRows } from '../compiled-for-rows.ts'
+import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
+import { runsSideBySide } from '../side-by-side.ts'
 import { isUniqueViolation } from '../unique.ts'
 
 const contactColumns = {
@@ -235,7 +237,9 @@ type Writes = Omit<
 >
 
 export const bulkWrites = (db: Handle): Writes => ({
-  insertRows: (runId, rows) => every(rows, () => insertRows(db, rows, runId)),
+  async insertRows(runId, rows) {
+    await every(rows, () => insertRows(db, rows, runId))
+  },
 
   setContacts: (channel, writes) =>
     every(writes, () =>
