@@ -1,9 +1,7 @@
 import { sql } from 'kysely'
 import { type BulkQueries, ChangedMeanwhile } from '../../domain/ports/bulk-queries.ts'
 import { type ColumnTypes, compiledForRows } from '../compiled-for-rows.ts'
-import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
-import { runsSideBySide } from '../side-by-side.ts'
 import { isUniqueViolation } from '../unique.ts'
 
 const contactColumns = {
