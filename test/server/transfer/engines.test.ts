@@ -34,14 +34,11 @@ afterAll(async () => {
 })
 
 let serial = 0
-/** The URL of a database that has nothing in it; PostgreSQL's compares texts as English dictionaries do. */
+/** The URL of a database that has nothing in it. */
 async function emptyDatabase(engine: 'sqlite' | 'postgres'): Promise<string> {
   serial += 1
   if (engine === 'sqlite' || !cluster) return `sqlite:${join(folder, `database-${serial}.db`)}`
-  await ask(
-    cluster.url('postgres'),
-    `create database d${serial} template template0 locale_provider icu icu_locale 'en' encoding 'UTF8' locale 'C'`,
-  )
+  await ask(cluster.url('postgres'), `create database d${serial} template template0 encoding 'UTF8' locale 'C'`)
   return cluster.url(`d${serial}`)
 }
 
