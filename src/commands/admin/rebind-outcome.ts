@@ -21,11 +21,11 @@ const membersOf = (outcome: RunOutcome, results: string | undefined) => {
   }
 }
 
-function sayDryRun({ rows, refused, unchanged, skipped, changes }: RunOutcome, terminal: Terminal): void {
+function sayDryRun({ rows, refused, failed, unchanged, skipped, changes }: RunOutcome, terminal: Terminal): void {
   const { t } = terminal
   const each = [...changes].map(([item, count]) => t('bulk.change_count', { item: t(`bulk.item.${item}`), count }))
   terminal.say(t('bulk.dry_changes', { changes: each.join(t('list.and')) || t('bulk.no_change') }))
-  terminal.say(t('bulk.dry_counts', { rows, refused, unchanged, skipped }))
+  terminal.say(t('bulk.dry_counts', { rows, refused: refused + failed, unchanged, skipped }))
 }
 
 function sayCounts(outcome: RunOutcome, terminal: Terminal): void {
