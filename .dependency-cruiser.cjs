@@ -4,7 +4,8 @@
 /** Folders of src, and what each may import besides itself. */
 const mayImport = {
   cli: ['commands', 'auth', 'api', 'hid', 'contract', 'lib'],
-  commands: ['auth', 'api', 'contract', 'lib'],
+  commands: ['auth', 'bulk', 'api', 'contract', 'lib'],
+  bulk: ['api', 'contract', 'lib'],
   auth: ['api', 'contract', 'lib'],
   api: ['contract', 'lib'],
   hid: ['lib'],
@@ -44,6 +45,9 @@ const onlyIn = {
   undici: '^src/server/providers/',
   kysely: '^src/server/store/',
   'better-sqlite3': '^src/server/store/',
+  pg: '^src/server/store/',
+  'csv-parse': '^src/bulk/',
+  'csv-stringify': '^src/bulk/',
   argon2: '^src/server/domain/passwords/',
   '@zxcvbn-ts/language-common': '^src/server/domain/passwords/',
   nodemailer: '^src/server/providers/smtp/',

@@ -43,9 +43,17 @@ function makeKey(): { privateKey: KeyObject; publicKey: Uint8Array } {
 
 const password = 'correct horse battery staple'
 
-/** Adds `count` accounts, each with a password, an address, an authenticator app, a security key and a session. */
-export async function addAccounts(databasePath: string, count: number): Promise<BenchAccounts> {
-  const config = loadConfig({ database: `sqlite:${databasePath}` }, {})
+/**
+ * Adds `count` accounts, each with a password, an address, an authenticator app, a security key and a session.
+ * @param database its URL, as hufud is given it
+ * @param environment what hufud is given beside it
+ */
+export async function addAccounts(
+  database: string,
+  count: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<BenchAccounts> {
+  const config = loadConfig({ database }, environment)
   const logger = pino({ level: 'silent' })
   const edge = { clock: systemClock, random: systemRandom, logger, version: '0', senders: {} }
   const { services, close } = await openServices(config, edge)

@@ -7,10 +7,15 @@ export interface Answer {
   readonly body: Buffer
 }
 
+/** There will be no answer to the request that was open. */
+export class ConnectionLost extends Error {}
+
 /** One keep-alive connection that costs its process next to nothing. */
 export interface Connection {
   /** Sends requests as one write and resolves with the answer to the last; `statuses` of all are checked. */
   send(requests: Buffer, count: number): Promise<Answer>
+  /** Whether the server, or this end, has closed it: nothing can be sent any more. */
+  readonly isClosed: boolean
   close(): void
 }
 
@@ -59,8 +64,8 @@ export async function openConnection(url: string): Promise<Connection> {
     waiting?.reject(error)
     waiting = undefined
   }
-  socket.on('error', fail)
-  socket.on('close', () => fail(new Error('the server closed the connection')))
+  socket.on('error', error => fail(new ConnectionLost(error.message)))
+  socket.on('close', () => fail(new ConnectionLost('the server closed the connection')))
   socket.on('data', chunk => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     for (let found = firstAnswer(rest); found && waiting; found = firstAnswer(rest)) {
@@ -76,6 +81,9 @@ export async function openConnection(url: string): Promise<Connection> {
     }
   })
   return {
+    get isClosed() {
+      return socket.destroyed || socket.readyState !== 'open'
+    },
     send: (requests, count) =>
       new Promise((resolve, reject) => {
         if (waiting) throw new Error('a request is under way')

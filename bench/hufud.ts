@@ -35,7 +35,7 @@ export const withHufud = <T>(
     const database = join(folder, 'hufud.db')
     const config = join(folder, 'hufud.json')
     writeFileSync(config, JSON.stringify({ trusted_proxies: ['127.0.0.1'], ...settings }))
-    const accounts = await addAccounts(database, count)
+    const accounts = await addAccounts(`sqlite:${database}`, count)
     const server = await startHufud(['--config', config, '--database', `sqlite:${database}`, '--port', '0'])
     try {
       const { address, url } = server.listening

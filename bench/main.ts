@@ -1,6 +1,7 @@
 // Prints one JSON document with the figures of docs/benchmarks.md. Arguments: names of figures; none: all.
 import { availableParallelism } from 'node:os'
 import { assertionRate, simpleWebAuthnRatio } from './figures/assertions.ts'
+import { bulkRebindPostgres, bulkRebindSqlite } from './figures/bulk-rebinding.ts'
 import { clientCeremonies } from './figures/ceremonies.ts'
 import { phoneChanges } from './figures/changes.ts'
 import { hostileBodyTime } from './figures/hostile-bodies.ts'
@@ -9,6 +10,7 @@ import { messageDelivery } from './figures/messages.ts'
 import { passwordStepUps, readsDuringLogins } from './figures/passwords.ts'
 import { serverStart, statusTime, versionTime } from './figures/programs.ts'
 import { overviewReads } from './figures/reads.ts'
+import { scaleOut } from './figures/scale-out.ts'
 import { type Figure, round } from './measure.ts'
 
 const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> = {
@@ -25,6 +27,9 @@ const measurements: Readonly<Record<string, () => Promise<Figure | Figure[]>>> =
   message_delivery: messageDelivery,
   server_start: serverStart,
   reads_during_logins: readsDuringLogins,
+  bulk_rebind_sqlite: bulkRebindSqlite,
+  bulk_rebind_postgres: bulkRebindPostgres,
+  scale_out: scaleOut,
 }
 
 const names = process.argv.slice(2)

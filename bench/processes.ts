@@ -18,9 +18,8 @@ const ended = (child: ChildProcess): Promise<number | null> =>
     else child.once('exit', code => resolve(code))
   })
 
-/** Wall time in milliseconds of one run of node, from spawn to exit. Throws when it fails. */
-export async function timeOfRun(args: readonly string[], env: Environment = {}, input?: string): Promise<number> {
-  const start = performance.now()
+/** Runs node. `succeeded` rejects with what it said when it fails. */
+export function spawnNode(args: readonly string[], env: Environment = {}, input?: string) {
   const child = spawn(process.execPath, args, {
     env: environment(env),
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -33,10 +32,17 @@ export async function timeOfRun(args: readonly string[], env: Environment = {}, 
   child.stderr?.on('data', chunk => {
     said += String(chunk)
   })
-  const code = await ended(child)
-  const taken = performance.now() - start
-  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${said}`)
-  return taken
+  const succeeded = ended(child).then(code => {
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${said}`)
+  })
+  return { child, succeeded }
+}
+
+/** Wall time in milliseconds of one run of node, from spawn to exit. Throws when it fails. */
+export async function timeOfRun(args: readonly string[], env: Environment = {}, input?: string): Promise<number> {
+  const start = performance.now()
+  await spawnNode(args, env, input).succeeded
+  return performance.now() - start
 }
 
 /** A server that runs until it is stopped. */
@@ -47,6 +53,8 @@ export interface Server {
   /** That line. */
   readonly listening: Readonly<Record<string, unknown>>
   stop(): Promise<void>
+  /** SIGKILL. */
+  kill(): Promise<void>
 }
 
 /** Starts a program that writes one JSON line on stdout once it is ready. */
@@ -74,6 +82,10 @@ export async function startServer(args: readonly string[], env: Environment = {}
     listening: JSON.parse(line),
     async stop() {
       child.kill('SIGTERM')
+      await ended(child)
+    },
+    async kill() {
+      child.kill('SIGKILL')
       await ended(child)
     },
   }
@@ -114,6 +126,16 @@ export function residentMegabytes(pid: number): number {
     // No /proc on this system.
   }
   return (Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)])) * 1024) / 1e6
+}
+
+/** The highest resident memory of a process so far, in MB (10^6 bytes); `undefined` where that can't be told. */
+export function peakMegabytes(pid: number): number | undefined {
+  try {
+    const kilobytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return kilobytes === undefined ? undefined : (Number(kilobytes) * 1024) / 1e6
+  } catch {
+    return undefined
+  }
 }
 
 /** Of Linux's figures, on every machine: `USER_HZ`. */

@@ -1,6 +1,6 @@
 // Bundles bench/ into .bench/, from where its packages are found in node_modules as they are, and runs it.
 import { spawn } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { copyFile, readdir } from 'node:fs/promises'
 import { build } from 'esbuild'
 
 const root = new URL('../', import.meta.url)
@@ -21,6 +21,8 @@ await build({
   format: 'esm',
   logLevel: 'warning',
 })
+// It is started by its path, beside whoever starts it.
+await copyFile(at('test/support/postgres-keeper.mjs'), `${outdir}/postgres-keeper.mjs`)
 const bench = spawn(process.execPath, [`${outdir}/main.mjs`, ...process.argv.slice(2)], { stdio: 'inherit' })
 bench.on('exit', code => {
   process.exitCode = code ?? 1

@@ -51,7 +51,7 @@ export const phoneChanges = (): Promise<Figure> =>
     const server = await startHufud(['--ephemeral'], { TMPDIR: folder })
     const [name = ''] = readdirSync(folder)
     const database = join(folder, name, 'hufud.db')
-    const { accounts } = await addAccounts(database, accountCount)
+    const { accounts } = await addAccounts(`sqlite:${database}`, accountCount)
     const lanes = await Promise.all(
       Array.from({ length: width }, async () => ({
         server: await openConnection(String(server.listening.url)),

@@ -39,12 +39,20 @@ function problemError(answer: HttpAnswer): ApiError {
   })
 }
 
+/** From this many bytes on, compiling a schema takes less time than interpreting it. */
+const longBytes = 16 * 1024
+
+async function checkFor({ body }: HttpAnswer): Promise<typeof isOfSchema> {
+  if (body.length < longBytes) return isOfSchema
+  return (await import('../contract/compiled-check.ts')).isOfSchemaCompiled
+}
+
 /**
  * The checked answer of `operation` (RFC 9457 for refusals).
  * @throws {ApiError} with the code of a problem document; `answer_malformed` when the answer is not of the contract.
  */
-export function readAnswer<O extends Operation>(operation: O, answer: HttpAnswer): AnswerOf<O>
-export function readAnswer(operation: Operation, answer: HttpAnswer): unknown {
+export async function readAnswer<O extends Operation>(operation: O, answer: HttpAnswer): Promise<AnswerOf<O>>
+export async function readAnswer(operation: Operation, answer: HttpAnswer): Promise<unknown> {
   const { status } = answer
   if (status >= 400) throw problemError(answer)
   if (status !== operation.status) {
@@ -55,7 +63,8 @@ export function readAnswer(operation: Operation, answer: HttpAnswer): unknown {
     throw new ApiError('answer_malformed', { status, detail: 'The answer is no JSON.' })
   }
   const value = parseJson(answer)
-  if (!isOfSchema(operation.answer, value)) {
+  const isOf = await checkFor(answer)
+  if (!isOf(operation.answer, value)) {
     throw new ApiError('answer_malformed', { status, detail: `This is no answer to ${operation.id}.` })
   }
   return value

@@ -11,8 +11,10 @@ export interface ApiClientOptions {
   /** The server's origin; checked by `parseServerUrl`. */
   readonly origin: string
   readonly sessionSecret?: string | undefined
-  /** For operations of access `service`. */
+  /** A service token, for admins' operations that take one. */
   readonly serviceCredential?: string | undefined
+  /** At most; left out: one. */
+  readonly connections?: number | undefined
   /** For one call as a whole. */
   readonly timeoutMilliseconds: number
   readonly userAgent: string
@@ -50,12 +52,16 @@ function pathOf(operation: Operation, call: AnyArguments): string {
   return query.size === 0 ? path : `${path}?${query}`
 }
 
-function authorization(operation: Operation, session: string | undefined, service: string | undefined) {
-  if (operation.access === 'anyone') return {}
-  const secret = operation.access === 'service' ? service : session
-  if (secret !== undefined) return { authorization: `Bearer ${secret}` }
-  const code = operation.access === 'service' ? 'service_credential_invalid' : 'not_logged_in'
-  throw new ApiError(code, { detail: 'Nothing is at hand to say who is calling.' })
+/**
+ * What says who is calling: a script's token before the session of whoever runs it, where any token serves at all.
+ * @throws {ApiError} `not_logged_in` where neither is at hand
+ */
+function credentialFor(operation: Operation, session: string | undefined, service: string | undefined) {
+  if (operation.access === 'anyone') return undefined
+  const takesToken = operation.access === 'admin' && operation.scope !== null
+  const secret = takesToken ? (service ?? session) : session
+  if (secret !== undefined) return secret
+  throw new ApiError('not_logged_in', { detail: 'Nothing is at hand to say who is calling.' })
 }
 
 /**
@@ -64,10 +70,10 @@ function authorization(operation: Operation, session: string | undefined, servic
  */
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const origin = parseServerUrl(options.origin)
-  const connection = openConnection(origin, options.timeoutMilliseconds, options.signal)
+  const connection = openConnection(origin, options.timeoutMilliseconds, options.signal, options.connections)
 
   async function call(operation: Operation, call: AnyArguments): Promise<unknown> {
-    const secret = client.sessionSecret
+    const secret = credentialFor(operation, client.sessionSecret, options.serviceCredential)
     const answer = await connection.exchange(
       {
         method: operation.method,
@@ -76,7 +82,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
           accept: 'application/json, application/problem+json',
           'accept-language': options.language,
           'user-agent': options.userAgent,
-          ...authorization(operation, secret, options.serviceCredential),
+          ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
           ...(call.proof === undefined ? {} : { [proofHeader]: call.proof }),
           ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
         },
@@ -85,7 +91,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       call,
     )
     try {
-      return readAnswer(operation, answer)
+      return await readAnswer(operation, answer)
     } catch (error) {
       const ended = error instanceof ApiError && error.code === 'not_logged_in' && secret !== undefined
       if (ended && client.sessionSecret === secret) options.onSessionEnded?.()

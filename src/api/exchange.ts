@@ -144,16 +144,18 @@ export interface Connection {
 }
 
 /**
- * One keep-alive connection to `origin`, opened by the first exchange.
+ * A keep-alive connection to `origin`, opened by the first exchange, or so many of them as exchanges are under way.
  *
  * node:http and not undici: undici's client and its WebAssembly parser take 25 ms of processor time to load, node's own
  * 10, and `hufu status` has about 50 in all (docs/adr/0003-node-http-in-the-client.md).
  * @param timeoutMilliseconds for one exchange as a whole.
+ * @param connections at most; exchanges beyond wait in line.
  */
 export function openConnection(
   origin: string,
   timeoutMilliseconds: number,
   signal: AbortSignal | undefined,
+  connections = 1,
 ): Connection {
   let opened: Promise<Sender> | undefined
   const open = async (): Promise<Sender> => {
@@ -161,7 +163,7 @@ export function openConnection(
     const { request, Agent } = protocol === 'https:' ? await import('node:https') : await import('node:http')
     return {
       request,
-      agent: new Agent({ keepAlive: true, maxSockets: 1, timeout: idleLimitMilliseconds }),
+      agent: new Agent({ keepAlive: true, maxSockets: connections, timeout: idleLimitMilliseconds }),
       options: {
         protocol,
         // A URL writes an IPv6 address in brackets, a socket takes it without.

@@ -114,3 +114,24 @@ export function scriptedAnswers(options: AnswerOptions): Answers {
     recoveryCode: nextCode,
   }
 }
+
+const tokenForm = /^hufu_[A-Za-z0-9_-]{43}$/
+
+/**
+ * The service token that a script gives: the first line of the file that `--token-file` names, else HUFU_TOKEN.
+ * @param expected what it has to look like, in the person's words
+ * @throws {CommandError} `input_unreadable`; `input_malformed` for what is no token, without repeating it: nothing else
+ * that stands there by mistake is to be sent to a server
+ */
+export function serviceToken(
+  file: string | undefined,
+  env: AnswerOptions['env'],
+  onReadable: AnswerOptions['onReadable'],
+  expected: string,
+): string | undefined {
+  const text = file === undefined ? env.HUFU_TOKEN || undefined : (linesOf(file, onReadable)() ?? '')
+  if (text === undefined) return undefined
+  const token = text.trim()
+  if (!tokenForm.test(token)) throw new CommandError('input_malformed', { source: file ?? 'HUFU_TOKEN', expected })
+  return token
+}

@@ -5,6 +5,7 @@ import { timeOf } from '../lib/clock.ts'
 import { version } from '../lib/version.ts'
 import type { Answers, Context, DemoHost, SessionProfile, SystemContext, Terminal } from './context.ts'
 import { sayError } from './errors.ts'
+import type { ReadLink } from './link-file.ts'
 import type { ProfileStore } from './profile.ts'
 import type { GlobalOptions } from './program.ts'
 
@@ -54,16 +55,20 @@ export interface ContextParts {
   readonly globals: GlobalOptions
   readonly terminal: Terminal
   readonly answers: Answers
+  readonly readLink?: ReadLink
   readonly store: ProfileStore
   readonly origin: string
   readonly language: string
   readonly signal: AbortSignal
   readonly demo: DemoHost
+  readonly serviceToken?: string | undefined
+  /** Of the client, at once; left out: one. */
+  readonly connections?: number | undefined
 }
 
 /** Puts a context together. Whatever talks to the server or to a key is loaded by its first use. */
 export async function buildContext(parts: ContextParts): Promise<Context> {
-  const { system, globals, terminal, answers, store, origin, language, signal, demo } = parts
+  const { system, globals, terminal, answers, store, origin, language, signal, demo, serviceToken, connections } = parts
   const { clock, random, env } = system
   const profileName = globals.profile ?? 'default'
   const stored = store.session(origin, profileName)
@@ -75,11 +80,16 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
   const api = lazyApiClient(origin, sessionSecret, async () =>
     (await import('../api/create-client.ts')).createApiClient({
       origin,
+      serviceCredential: serviceToken,
+      connections,
       timeoutMilliseconds: callTimeoutMilliseconds,
       userAgent: `hufu/${version} (${system.platform})`,
       language,
       signal,
-      onSessionEnded: profile.clear,
+      onSessionEnded() {
+        // That of an enrolment link is not the stored one.
+        if (store.session(origin, profileName)?.sessionSecret === api.sessionSecret) profile.clear()
+      },
     }),
   )
   const { createInteraction } = await import('./interaction.ts')
@@ -115,10 +125,11 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
   }
   return {
     terminal,
-    input: createInput(terminal, answers),
+    input: createInput(terminal, answers, parts.readLink),
     interaction,
     api,
     stepUp,
+    hasToken: serviceToken !== undefined,
     webauthn,
     device: globals.device,
     openAuthenticators: openKeys,
@@ -127,6 +138,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
     random,
     env,
     signal,
+    timeoutSeconds: globals.timeout,
     demo,
     explain,
   }

@@ -1,39 +1,6 @@
-import type { Context } from './context.ts'
+import { adminCommands } from './admin-commands.ts'
+import { type ArgumentSpec, type CommandSpec, type OptionSpec, text } from './command-spec.ts'
 import type { MessageKey } from './messages/catalogue.ts'
-
-/** What the command line gave to one command. */
-export interface Given {
-  readonly arguments: Readonly<Record<string, string | undefined>>
-  readonly options: Readonly<Record<string, string | boolean | undefined>>
-}
-
-export interface ArgumentSpec {
-  readonly name: string
-  readonly help: MessageKey
-  readonly required?: true
-}
-
-export interface OptionSpec {
-  /** As commander writes them: `--limit <n>`. */
-  readonly flags: string
-  readonly help: MessageKey
-}
-
-/** One subcommand, as data; its module is loaded when it runs. */
-export interface CommandSpec {
-  readonly path: string
-  readonly help: MessageKey
-  readonly arguments?: readonly ArgumentSpec[]
-  readonly options?: readonly OptionSpec[]
-  /** `session`: the person has to be logged in. `server`: an account server has to be known. */
-  readonly needs: 'session' | 'server' | 'nothing'
-  /** Runs when its parent is named alone. */
-  readonly isDefault?: true
-  run(context: Context, given: Given): Promise<void>
-}
-
-const text = (value: string | boolean | undefined): string | undefined =>
-  typeof value === 'string' ? value : undefined
 
 const unbind = (item: 'phone' | 'email' | 'totp' | 'wechat'): CommandSpec => ({
   path: `unbind ${item}`,
@@ -41,6 +8,9 @@ const unbind = (item: 'phone' | 'email' | 'totp' | 'wechat'): CommandSpec => ({
   needs: 'session',
   run: async context => (await import('../commands/unbind.ts')).run(context, { item }),
 })
+
+/** With it no login is needed, but a server alone. */
+const linkFileOption: OptionSpec = { flags: '--link-file <file>', help: 'help.option.link-file-bind' }
 
 const keyArgument: ArgumentSpec = { name: 'key', help: 'help.argument.key_path' }
 
@@ -59,6 +29,9 @@ export const groups: Readonly<Record<string, MessageKey>> = {
   sessions: 'help.sessions',
   key: 'help.key',
   'key pin': 'help.key.pin',
+  admin: 'help.admin',
+  'admin user': 'help.admin.user',
+  'admin token': 'help.admin.token',
 }
 
 export const commands: readonly CommandSpec[] = [
@@ -111,8 +84,10 @@ export const commands: readonly CommandSpec[] = [
   {
     path: 'bind totp',
     help: 'help.bind.totp',
+    options: [linkFileOption],
     needs: 'session',
-    run: async context => (await import('../commands/bind/totp.ts')).run(context),
+    run: async (context, given) =>
+      (await import('../commands/bind/totp.ts')).run(context, { linkFile: text(given.options.linkFile) }),
   },
   {
     path: 'bind wechat',
@@ -123,10 +98,13 @@ export const commands: readonly CommandSpec[] = [
   {
     path: 'bind webauthn',
     help: 'help.bind.webauthn',
-    options: [{ flags: '--name <name>', help: 'help.option.name' }],
+    options: [{ flags: '--name <name>', help: 'help.option.name' }, linkFileOption],
     needs: 'session',
     run: async (context, given) =>
-      (await import('../commands/bind/webauthn.ts')).run(context, { keyName: text(given.options.name) }),
+      (await import('../commands/bind/webauthn.ts')).run(context, {
+        keyName: text(given.options.name),
+        linkFile: text(given.options.linkFile),
+      }),
   },
   unbind('phone'),
   unbind('email'),
@@ -215,6 +193,7 @@ export const commands: readonly CommandSpec[] = [
         confirm: text(given.options.confirm),
       }),
   },
+  ...adminCommands,
   {
     path: 'doctor',
     help: 'help.doctor',

@@ -47,12 +47,16 @@ export interface Terminal {
   readonly rows: number
   /** A sentence of the catalogue in the person's language. Values are made printable. */
   t(key: MessageKey, values?: MessageValues): string
+  /** Whether stdout still has a reader; false once `… | head` has seen enough. */
+  readonly isHeard: boolean
   /** A result: shown even with `-q`. */
   say(text: string): void
   /** As `say`, but no line is broken: it is there to be copied. */
   sayWhole(text: string): void
   /** What helps on the way to it: not shown with `-q`. */
   note(text: string): void
+  /** As `note`, but always on stderr: where stdout is for a result alone, that goes into a file. */
+  aside(text: string): void
   warn(text: string): void
   /** As `warn`, unbroken. */
   warnWhole(text: string): void
@@ -73,9 +77,14 @@ export interface Terminal {
   secret(question: string, stop?: AbortSignal): Promise<string>
   confirm(question: string, preselected: boolean): Promise<boolean>
   waiting(text: string): Waiting
+  /** Whether `progress` is a line that changes. */
+  readonly isProgressLive: boolean
+  /** How far something long is, on stderr; as `waiting` on a screen, plain lines elsewhere. Nothing with `-q`, `--json`. */
+  progress(text: string): Waiting
   /**
    * Shows a QR code that scans on dark and light terminals, with `beside` as text. Where the screen is too small or
    * not UTF-8, says so and shows the text alone.
+   * @param beside empty where all that is to be said, and what the code says, stands above it already
    * @param over an earlier one under which nothing stands any more: its place is taken, where that can be done
    */
   qr(payload: string, beside: readonly string[], over?: DrawnQr): Promise<DrawnQr>
@@ -173,6 +182,8 @@ export interface Context {
   readonly interaction: Interaction
   readonly api: ApiClient
   readonly stepUp: Pick<StepUp, 'run'>
+  /** Whether a service token was given. Admins' operations that take one are called with it, and without a step-up. */
+  readonly hasToken: boolean
   readonly webauthn: WebAuthnClient
   /** What `--device` names. */
   readonly device: string | undefined
@@ -183,6 +194,8 @@ export interface Context {
   readonly random: Random
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
+  /** What `--timeout` says, for commands that keep time by themselves. */
+  readonly timeoutSeconds: number | undefined
   readonly demo: DemoHost
   /** Says an error in people's words, and what to do next: `next`, where its usual words do not fit. */
   explain(error: unknown, next?: string): void

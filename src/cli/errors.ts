@@ -42,6 +42,12 @@ const missingInputs = [
   'current_pin',
   'new_pin',
   'confirmation',
+  'reason',
+  'file',
+  'token_name',
+  'token_scopes',
+  'token_lifetime',
+  'token',
 ] as const
 
 /** These codes are of any item; a WeChat account is not unbound where a number is. */
@@ -112,6 +118,18 @@ function triesLeft(details: unknown): { count?: number } {
   return typeof left === 'number' ? { count: left } : {}
 }
 
+const fileChanges = ['replaced', 'shrank', 'grew', 'changed'] as const
+
+/** What a file of rebindings has to do with, in words of the person's language. */
+function bulkWords(values: unknown, { t }: Terminal): MessageValues {
+  const [how, meant] = [textOf(member(values, 'how')), textOf(member(values, 'meant'))]
+  const change = fileChanges.find(each => each === how)
+  return {
+    suggestion: meant === '' ? '' : t('usage.did_you_mean', { what: meant }),
+    ...(change ? { how: t(`bulk.how.${change}`) } : {}),
+  }
+}
+
 function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
   const { terminal, server, now } = around
   const seconds = member(error, 'retryAfterSeconds')
@@ -131,7 +149,21 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     missing: missingWords(error, terminal),
     option: Array.isArray(options) ? options.join(terminal.t('list.or')) : '',
     ...(typeof values === 'object' && values !== null ? (values as MessageValues) : {}),
+    ...bulkWords(values, terminal),
   }
+}
+
+/** What an admin is to do, where that is not what the owner of an account would; nothing for other errors. */
+function adminNext(error: unknown, { t }: Terminal): string | undefined {
+  const code = codeOf(error)
+  if (code === 'service_scope_missing') {
+    const scope = member(member(error, 'problem'), 'scope')
+    if (typeof scope === 'string') return t('next.scope_missing', { scope })
+    return scope === null ? t('next.no_token_serves') : undefined
+  }
+  if (member(error, 'about') !== 'admin') return undefined
+  if (code === 'not_logged_in') return t('next.no_authority')
+  return code === 'account_disabled' ? t('next.enable_first') : undefined
 }
 
 /** The words for an error, its code and its exit code. */
@@ -153,7 +185,8 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
   const commands = rule === '' ? [] : udevCommands([rule])
   // Only Linux has a rule to tell.
   const isElsewhere = code === 'key_no_permission' && rule === ''
-  const next = isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
+  const usual = isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
+  const next = adminNext(error, around.terminal) ?? usual
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
   const isWeChat = (code === 'already_bound' || code === 'bound_elsewhere') && member(error, 'about') === 'wechat'
   if (isWeChat) {

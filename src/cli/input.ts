@@ -1,7 +1,7 @@
 import { InputRequiredError } from '../auth/errors.ts'
 import { CommandError } from '../commands/command-error.ts'
-import { linesOf } from './answers.ts'
 import type { Answers, Input, Terminal } from './context.ts'
+import { linkReader, type ReadLink } from './link-file.ts'
 
 const newPasswordOptions = ['--new-password-file', 'HUFU_NEW_PASSWORD']
 const shortestPassword = 6
@@ -10,11 +10,12 @@ const newPinOptions = ['--new-pin-file', 'HUFU_NEW_PIN']
 /** CTAP 2.1 section 6.5.1: a PIN has at most this many bytes as UTF-8; its shortest length counts code points. */
 const longestPinBytes = 63
 
-/** The secret of an enrolment link: the last 43 characters of base64url in it. */
-const linkSecretOf = (link: string): string | undefined => link.trim().match(/(?:^|[/#?=])([A-Za-z0-9_-]{43})$/)?.[1]
-
 /** Values beside the verification: what was given, what a script supplies, what a person types. */
-export function createInput(terminal: Terminal, answers: Answers): Input {
+export function createInput(
+  terminal: Terminal,
+  answers: Answers,
+  readLink: ReadLink = linkReader(terminal.t, () => {}),
+): Input {
   const { t } = terminal
   let canRetry = false
 
@@ -103,12 +104,7 @@ export function createInput(terminal: Terminal, answers: Answers): Input {
       await asked('confirmation', [`--confirm ${word}`], () => terminal.text(question, { validate }))
     },
     async linkSecret(file) {
-      const line = linesOf(file, readable => terminal.warn(t('warn.file_readable', { file: readable })))()
-      const secret = linkSecretOf(line ?? '')
-      if (secret === undefined) {
-        throw new CommandError('input_malformed', { source: file, expected: t('expected.link') })
-      }
-      return secret
+      return (await readLink(file)).secret
     },
   }
 }

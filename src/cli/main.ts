@@ -1,12 +1,13 @@
 import { CancelledError } from '../auth/errors.ts'
 import { CommandError } from '../commands/command-error.ts'
 import { version } from '../lib/version.ts'
-import { scriptedAnswers } from './answers.ts'
+import { scriptedAnswers, serviceToken } from './answers.ts'
 import { buildContext } from './build-context.ts'
-import type { CommandSpec } from './command-table.ts'
+import type { CommandSpec } from './command-spec.ts'
 import { type Context, type SystemContext, systemContext, type Terminal } from './context.ts'
 import { codeOf, type ErrorSurroundings, reportError } from './errors.ts'
 import { type Exit, exits } from './exit-codes.ts'
+import { linkReader } from './link-file.ts'
 import { chooseLanguage, type Language, loadCatalogue, type Translate } from './messages/catalogue.ts'
 import { openProfiles, type ProfileStore } from './profile.ts'
 import { type GlobalOptions, type Invocation, parseArguments } from './program.ts'
@@ -33,12 +34,25 @@ interface Run {
   readonly stop: AbortController
 }
 
-/** The server to talk to: named, else that of the last login, else asked for. @throws {CommandError} */
-async function chooseServer({ system, globals, terminal }: Run, store: ProfileStore): Promise<string> {
+/**
+ * The server to talk to: named, else that of the last login, else that of the link, else asked for. A link's secret is
+ * never sent to a server that it is not for, nor does a link lead anybody to a server other than their own.
+ * @throws {CommandError} `link_other_server`, `server_not_set`
+ */
+async function chooseServer(
+  { system, globals, terminal }: Run,
+  store: ProfileStore,
+  ofLink: string | undefined,
+): Promise<string> {
   const named = globals.server ?? (system.env.HUFU_SERVER || undefined)
-  if (named === undefined && store.defaultServer !== undefined) return store.defaultServer
+  if (ofLink === undefined && named === undefined && store.defaultServer !== undefined) return store.defaultServer
   const { parseServerUrl } = await import('../api/server-url.ts')
-  if (named !== undefined) return parseServerUrl(named)
+  const known = named === undefined ? store.defaultServer : parseServerUrl(named)
+  if (ofLink !== undefined && known !== undefined && ofLink !== known) {
+    throw new CommandError('link_other_server', { link: ofLink, server: known })
+  }
+  if (known !== undefined) return known
+  if (ofLink !== undefined) return ofLink
   if (!terminal.interactive) throw new CommandError('server_not_set')
   const validate = (text: string) => {
     try {
@@ -50,21 +64,54 @@ async function chooseServer({ system, globals, terminal }: Run, store: ProfileSt
   return parseServerUrl(await terminal.text(terminal.t('ask.server'), { validate }))
 }
 
-async function makeContext(run: Run, spec: CommandSpec, around: (server: string) => void): Promise<Context> {
+async function makeContext(
+  run: Run,
+  spec: CommandSpec,
+  linkFile: string | undefined,
+  around: (server: string) => void,
+): Promise<Context> {
   const { system, language, globals, terminal, stop } = run
   const store = openProfiles(system.env, system.platform)
-  const origin = spec.needs === 'nothing' ? 'http://localhost' : await chooseServer(run, store)
+  const onReadable = (file: string) => terminal.warn(terminal.t('warn.file_readable', { file }))
+  const readLink = linkReader(terminal.t, onReadable)
+  const ofLink = linkFile === undefined ? undefined : (await readLink(linkFile)).origin
+  const origin = spec.needs === 'nothing' ? 'http://localhost' : await chooseServer(run, store, ofLink)
   around(origin)
   const answers = scriptedAnswers({
     ...globals,
     env: system.env,
     signal: stop.signal,
-    onReadable: file => terminal.warn(terminal.t('warn.file_readable', { file })),
+    onReadable,
   })
+  const token =
+    spec.needs === 'admin'
+      ? serviceToken(globals.tokenFile, system.env, onReadable, terminal.t('expected.token'))
+      : undefined
   const demo = {
     start: async () => (await import('./demo/host.ts')).startDemo({ ...run, signal: stop.signal }),
   }
-  return buildContext({ system, globals, terminal, answers, store, origin, language, signal: stop.signal, demo })
+  return buildContext({
+    system,
+    globals,
+    terminal,
+    answers,
+    readLink,
+    store,
+    origin,
+    language,
+    signal: stop.signal,
+    demo,
+    serviceToken: token,
+    connections: spec.connections,
+  })
+}
+
+/** @throws {ApiError} `not_logged_in` when the command needs a session, or that or a token, and there is none */
+async function verifyAuthority({ needs }: CommandSpec, { api, hasToken }: Context): Promise<void> {
+  if ((needs !== 'session' && needs !== 'admin') || hasToken || api.sessionSecret !== undefined) return
+  const { ApiError } = await import('../api/errors.ts')
+  const error = new ApiError('not_logged_in')
+  throw needs === 'admin' ? Object.assign(error, { about: 'admin' }) : error
 }
 
 async function runCommand(run: Run, spec: CommandSpec, given: Parameters<CommandSpec['run']>[1]): Promise<Exit> {
@@ -72,7 +119,7 @@ async function runCommand(run: Run, spec: CommandSpec, given: Parameters<Command
   const { clock } = system
   let server = globals.server ?? ''
   const stopListening = system.onStop(() => stop.abort(new CancelledError()))
-  const { timeout } = globals
+  const timeout = spec.keepsTime ? undefined : globals.timeout
   const timer =
     timeout === undefined
       ? undefined
@@ -80,13 +127,13 @@ async function runCommand(run: Run, spec: CommandSpec, given: Parameters<Command
   let context: Context | undefined
   try {
     if (terminal.interactive) (await import('./terminal/echo.ts')).hideTyping(system.stdin, system.platform)
-    context = await makeContext(run, spec, origin => {
+    const { linkFile } = given.options
+    const link = typeof linkFile === 'string' ? linkFile : undefined
+    context = await makeContext(run, spec, link, origin => {
       server = origin
     })
-    if (spec.needs === 'session' && context.api.sessionSecret === undefined) {
-      const { ApiError } = await import('../api/errors.ts')
-      throw new ApiError('not_logged_in')
-    }
+    // Whoever has a one-time link needs no login.
+    if (link === undefined) await verifyAuthority(spec, context)
     await spec.run(context, given)
     return exits.done
   } catch (error) {

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { type VerificationMethod, verificationMethods } from '../contract/schemas.ts'
-import { type CommandSpec, commands, type Given, groups, menu } from './command-table.ts'
+import type { CommandSpec, Given } from './command-spec.ts'
+import { commands, groups, menu } from './command-table.ts'
 import { languageOf, languages, type MessageKey, type Translate } from './messages/catalogue.ts'
 import { widthOf } from './terminal/text-width.ts'
 import { UsageError, usageError } from './usage.ts'
@@ -24,6 +25,7 @@ export interface GlobalOptions {
   readonly pinFile?: string
   readonly newPinFile?: string
   readonly codeCommand?: string
+  readonly tokenFile?: string
 }
 
 export type Invocation =
@@ -58,6 +60,7 @@ const globalOptions = (t: Translate, help: Help): Option[] => {
     new Option('--code-command <cmd>', help('help.option.code-command')),
     new Option('--pin-file <file>', help('help.option.pin-file')),
     new Option('--new-pin-file <file>', help('help.option.new-pin-file')),
+    new Option('--token-file <file>', help('help.option.token-file')),
     new Option('--json', help('help.option.json')),
     new Option('--no-input', help('help.option.no-input')),
     new Option('--lang <tag>', help('help.option.lang')).argParser(language),

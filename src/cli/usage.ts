@@ -21,6 +21,7 @@ const secrets: Readonly<Record<string, readonly string[]>> = {
   '--code': ['--code-file', 'HUFU_CODE', '--code-command'],
   '--pin': ['--pin-file', 'HUFU_PIN'],
   '--new-pin': ['--new-pin-file', 'HUFU_NEW_PIN'],
+  '--token': ['--token-file', 'HUFU_TOKEN'],
 }
 
 /** What commander says, in the person's words. */

@@ -9,12 +9,15 @@ export async function list({ terminal, api }: Context): Promise<void> {
   const { sessions } = await api.call(listSessions, {})
   await terminal.table(
     [t('sessions.id'), t('sessions.last_used'), t('sessions.source'), t('sessions.client')],
-    sessions.map(({ id, client, current, source, last_used_at }) => [
-      { text: id, style: 'command' },
-      { text: wallTime(timeOf(last_used_at)) },
-      { text: source },
-      { text: current ? t('sessions.current', { client }) : client, ...(current ? { style: 'good' as const } : {}) },
-    ]),
+    sessions.map(({ id, client, current, enrolment, source, last_used_at }) => {
+      const words = enrolment === null ? client : t('sessions.enrolment', { item: t(`item.${enrolment}`), client })
+      return [
+        { text: id, style: 'command' },
+        { text: wallTime(timeOf(last_used_at)) },
+        { text: source },
+        { text: current ? t('sessions.current', { client }) : words, ...(current ? { style: 'good' as const } : {}) },
+      ]
+    }),
   )
   terminal.result({ sessions })
 }

@@ -8,13 +8,17 @@ export const commandFor = (item: SecurityItemState['item']): string =>
 
 const day = (time: string | null): Cell => ({ text: time === null ? '' : wallTime(timeOf(time)).slice(0, 10) })
 
-function rowsOf({ item, set, value, bound_at, last_used_at, keys }: SecurityItemState, { t }: Terminal): Cell[][] {
+function rowsOf(
+  { item, set, value, bound_at, last_used_at, keys }: SecurityItemState,
+  { t }: Terminal,
+  isOwn: boolean,
+): Cell[][] {
   const several = keys.length > 1 ? t('status.keys', { count: keys.length }) : keys[0]?.name
   const state: Cell = set
     ? { text: value ?? several ?? t('status.set'), style: 'good' }
     : { text: t('status.not_set'), style: 'dim' }
-  const command: Cell = { text: commandFor(item), style: 'command' }
-  const row = [{ text: t(`item.${item}`), style: 'strong' as const }, state, day(bound_at), day(last_used_at), command]
+  const row: Cell[] = [{ text: t(`item.${item}`), style: 'strong' }, state, day(bound_at), day(last_used_at)]
+  if (isOwn) row.push({ text: commandFor(item), style: 'command' })
   const perKey = keys.length > 1 ? keys : []
   return [
     row,
@@ -22,15 +26,26 @@ function rowsOf({ item, set, value, bound_at, last_used_at, keys }: SecurityItem
   ]
 }
 
+/** Draws the six items of an account; where it is the person's own (`isOwn`), with the commands that change them. */
+export async function showItems(
+  { username, items }: Pick<Overview, 'username' | 'items'>,
+  terminal: Terminal,
+  isOwn = false,
+): Promise<void> {
+  const { t } = terminal
+  terminal.say(`\n${terminal.paint('strong', t('status.title', { username }))}\n`)
+  const titles = [t('status.item'), t('status.state'), t('status.since'), t('status.used')]
+  await terminal.table(
+    isOwn ? [...titles, t('status.command')] : titles,
+    items.flatMap(item => rowsOf(item, terminal, isOwn)),
+  )
+}
+
 /** Draws the security page. */
 export async function showOverview(overview: Overview, terminal: Terminal, server: string): Promise<void> {
   const { t } = terminal
   const left = overview.recovery_codes_left
-  terminal.say(`\n${terminal.paint('strong', t('status.title', { username: overview.username }))}\n`)
-  await terminal.table(
-    [t('status.item'), t('status.state'), t('status.since'), t('status.used'), t('status.command')],
-    overview.items.flatMap(item => rowsOf(item, terminal)),
-  )
+  await showItems(overview, terminal, true)
   terminal.note(
     `\n${left === 0 ? t('status.no_recovery_codes') : t('status.recovery_codes', { count: left })}\n${t(
       'status.session',

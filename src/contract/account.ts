@@ -52,6 +52,8 @@ export const SecurityEvent = Type.Object({
   source: Type.String(),
   /** Masked old and new values, the name of a key. */
   details: Type.Record(Type.String(), Type.String()),
+  /** Who did it where it was not the account's owner: `admin:USERNAME` or `token:NAME`. */
+  actor: Type.Union([Type.String(), Type.Null()]),
 })
 export type SecurityEvent = Type.Static<typeof SecurityEvent>
 

@@ -47,5 +47,5 @@ export const redeemEnrolmentLink = defineOperation({
   body: Type.Object({ link_secret: Secret, new_password: Password }, { additionalProperties: false }),
   status: 200,
   answer: Type.Object({ username: Type.String(), short_password: Type.Boolean() }),
-  problems: ['link_invalid', ...weakPassword, 'throttled', 'busy'],
+  problems: ['link_invalid', 'link_other_purpose', ...weakPassword, 'throttled', 'busy'],
 })

@@ -42,7 +42,8 @@ export const listMessages = defineOperation({
   method: 'GET',
   url: '/v1/admin/messages',
   summary: 'Messages and what became of them, the newest first; never what they say.',
-  access: 'service',
+  access: 'admin',
+  scope: 'messages',
   stepUp: null,
   query: Type.Object(
     {
@@ -82,5 +83,5 @@ export const listMessages = defineOperation({
       }),
     ),
   }),
-  problems: ['service_credential_invalid', 'service_scope_missing'],
+  problems: [],
 })

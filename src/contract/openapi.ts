@@ -7,8 +7,10 @@ import { proofHeader } from './server.ts'
 const everywhere: readonly ProblemCode[] = ['invalid_request', 'internal_error']
 const withBody: readonly ProblemCode[] = ['body_too_large', 'media_type_unsupported']
 const withSession: readonly ProblemCode[] = ['not_logged_in']
+const withEnrolment: readonly ProblemCode[] = ['link_invalid']
 const withStepUp: readonly ProblemCode[] = ['insufficient_user_authentication']
-const withService: readonly ProblemCode[] = ['service_credential_invalid', 'service_scope_missing']
+const withAdmin: readonly ProblemCode[] = ['not_logged_in', 'admin_required']
+const withToken: readonly ProblemCode[] = ['service_credential_invalid', 'service_scope_missing']
 
 /** Every problem code that an operation may answer. */
 export function problemsOf(operation: Operation): ProblemCode[] {
@@ -17,7 +19,8 @@ export function problemsOf(operation: Operation): ProblemCode[] {
     ...everywhere,
     ...(operation.body ? withBody : []),
     ...(operation.access === 'session' ? withSession : []),
-    ...(operation.access === 'service' ? withService : []),
+    ...(operation.enrolment ? withEnrolment : []),
+    ...(operation.access === 'admin' ? [...withAdmin, ...withToken] : []),
     ...(operation.stepUp ? withStepUp : []),
   ]
   return [...new Set(codes)].sort()
@@ -72,8 +75,10 @@ function parametersOf(operation: Operation): Json[] {
   return [...of(operation.params, 'path'), ...of(operation.query, 'query'), ...proof]
 }
 
-const securityOf = ({ access }: Operation): Json[] =>
-  access === 'anyone' ? [] : [{ [access === 'session' ? 'session' : 'service']: [] }]
+function securityOf({ access, scope }: Operation): Json[] {
+  if (access === 'anyone') return []
+  return [{ session: [] }, ...(access === 'admin' && scope ? [{ service: [scope] }] : [])]
+}
 
 function describe(operation: Operation): Json {
   return {
@@ -108,7 +113,11 @@ export function openApiDocument(): Json {
     components: {
       securitySchemes: {
         session: { type: 'http', scheme: 'bearer', description: 'The session secret of a login.' },
-        service: { type: 'http', scheme: 'bearer', description: "An admin's scoped service credential." },
+        service: {
+          type: 'http',
+          scheme: 'bearer',
+          description: "A scoped service token (`hufu_…`), in the place of an admin's session and proof.",
+        },
       },
       schemas: {
         Problem: {

@@ -1,6 +1,6 @@
 import type { Static, TSchema } from 'typebox/type'
 import type { ProblemCode } from './problems.ts'
-import type { StepUpOperation } from './schemas.ts'
+import type { EnrolmentPurpose, ServiceScope, StepUpOperation } from './schemas.ts'
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
@@ -15,10 +15,20 @@ export interface Operation {
   /** Path with `:name` parameters, relative to the server's origin. */
   readonly url: string
   readonly summary: string
-  /** Who may call it: anyone, a session (`Authorization: Bearer`), or an admin's service credential. */
-  readonly access: 'anyone' | 'session' | 'service'
-  /** The step-up operation whose proof the call must carry in the `Hufu-Proof` header. */
+  /**
+   * Who may call it: anyone, a session (`Authorization: Bearer`), or an admin, by the session of an account with that
+   * role or by a service token.
+   */
+  readonly access: 'anyone' | 'session' | 'admin'
+  /** Of an admin's operation: what a service token must cover. `null`: no token serves, only an admin in person. */
+  readonly scope?: ServiceScope | null
+  /**
+   * The step-up operation whose proof the call must carry in the `Hufu-Proof` header. A service token carries none: its
+   * scope stands in its place.
+   */
   readonly stepUp: StepUpOperation | null
+  /** A session that an enrolment link opened may call it, too, where the link is for one of these. */
+  readonly enrolment?: readonly EnrolmentPurpose[]
   readonly params?: TSchema
   readonly query?: TSchema
   readonly body?: TSchema

@@ -14,8 +14,9 @@ export const problems = {
   not_logged_in: { status: 401, title: 'There is no session, or it has ended.' },
   insufficient_user_authentication: { status: 401, title: 'This operation needs a step-up proof of its own.' },
   account_disabled: { status: 403, title: 'This account is disabled.' },
-  service_credential_invalid: { status: 401, title: 'The service credential is missing, wrong, expired or revoked.' },
-  service_scope_missing: { status: 403, title: 'The service credential does not cover this operation.' },
+  admin_required: { status: 403, title: 'Only an admin may do this.' },
+  service_credential_invalid: { status: 401, title: 'The service token is wrong, expired or revoked.' },
+  service_scope_missing: { status: 403, title: 'The service token does not cover this operation.' },
   // verification
   login_failed: { status: 401, title: 'The user name and what was given to prove it do not match.' },
   login_expired: { status: 410, title: 'This login was begun too long ago, or has ended.' },
@@ -34,6 +35,10 @@ export const problems = {
   password_too_short: { status: 422, title: 'The new password is too short.' },
   password_too_long: { status: 422, title: 'The new password is too long.' },
   password_too_common: { status: 422, title: 'The new password is among the most common ones.' },
+  password_hash_invalid: {
+    status: 422,
+    title: 'This is no PHC string of argon2id with parameters that this server takes.',
+  },
   password_unchanged: { status: 422, title: 'The new password equals the old one.' },
   phone_number_invalid: { status: 422, title: 'This is no phone number that can receive a code.' },
   phone_country_unserved: { status: 422, title: 'No text messages are sent to this country.' },
@@ -51,6 +56,19 @@ export const problems = {
   too_many_keys: { status: 409, title: 'No more security keys can be bound to this account.' },
   session_unknown: { status: 404, title: 'There is no such session.' },
   link_invalid: { status: 410, title: 'The link is wrong, has expired, or has been used.' },
+  link_other_purpose: { status: 409, title: 'The link is for something else.' },
+  // admins
+  account_unknown: { status: 404, title: 'There is no such account.' },
+  own_account: { status: 409, title: 'An admin cannot do this to their own account.' },
+  last_admin: { status: 409, title: 'This is the last admin who can log in.' },
+  token_unknown: { status: 404, title: 'There is no such token.' },
+  // bulk runs
+  run_unknown: { status: 404, title: 'There is no such run, or it is somebody else’s.' },
+  run_conflict: { status: 409, title: 'A run of this id was begun with another file, count or reason.' },
+  run_finished: { status: 409, title: 'The run has been finished.' },
+  run_expired: { status: 410, title: 'What the run has changed is not kept any more: it cannot be undone.' },
+  run_secret_invalid: { status: 403, title: 'The secret of the run is wrong or has expired.' },
+  batch_mismatch: { status: 422, title: 'The rows of the batch are not those that the run was proven for.' },
   // limits and faults
   throttled: { status: 429, title: 'Too many attempts.' },
   busy: { status: 503, title: 'The server is busy.' },

@@ -10,7 +10,15 @@ export const Id = Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' })
 /** An opaque secret made by the server: 256 random bits, base64url. */
 export const Secret = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
 
-export const Username = Type.String({ minLength: 1, maxLength: 64 })
+/** Without U+0000, which PostgreSQL has no text with. */
+export const Username = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000]*$' })
+/** One line of words by people, without the controls that move a cursor or reorder what is shown. */
+export const Line = (longest: number) =>
+  Type.String({
+    minLength: 1,
+    maxLength: longest,
+    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]*$',
+  })
 export const Password = Type.String({ minLength: 1, maxLength: 1024 })
 export const OneTimeCode = Type.String({ pattern: '^[0-9]{6}$' })
 export const RecoveryCode = Type.String({ minLength: 1, maxLength: 64 })
@@ -43,9 +51,28 @@ export const stepUpOperations = [
   'webauthn.bind',
   'webauthn.unbind',
   'recovery_codes.create',
+  // An admin's: each with its value stated, which the proof then serves for alone.
+  'account.create',
+  'account.disable',
+  'account.enable',
+  'account.reset_link',
+  'token.create',
+  'token.revoke',
+  'rebind.start',
+  'rebind.undo',
 ] as const
 export type StepUpOperation = (typeof stepUpOperations)[number]
 export const StepUpOperation = Type.Enum([...stepUpOperations])
+
+/** What a service token may be made for. `no-notify`: to leave the owners of accounts untold in a bulk run. */
+export const serviceScopes = ['accounts', 'audit', 'messages', 'no-notify', 'rebind'] as const
+export type ServiceScope = (typeof serviceScopes)[number]
+export const ServiceScope = Type.Enum([...serviceScopes])
+
+/** What an enrolment link may let somebody bind, in the place of a login and a step-up. */
+export const enrolmentPurposes = ['totp', 'webauthn'] as const
+export type EnrolmentPurpose = (typeof enrolmentPurposes)[number]
+export const EnrolmentPurpose = Type.Enum([...enrolmentPurposes])
 
 /** A method that a person may choose, with what helps them recognise it: a masked number, a masked address. */
 export const MethodChoice = Type.Object({

@@ -1,6 +1,6 @@
 import * as Type from 'typebox/type'
 import { defineOperation } from './operation.ts'
-import { Id, Time, VerificationMethod } from './schemas.ts'
+import { EnrolmentPurpose, Id, Time, VerificationMethod } from './schemas.ts'
 
 export const SessionEntry = Type.Object({
   id: Id,
@@ -11,6 +11,8 @@ export const SessionEntry = Type.Object({
   source: Type.String(),
   client: Type.String(),
   methods: Type.Array(VerificationMethod),
+  /** What it may bind, and nothing else, where an enrolment link opened it; `null` for a login. */
+  enrolment: Type.Union([EnrolmentPurpose, Type.Null()]),
 })
 export type SessionEntry = Type.Static<typeof SessionEntry>
 

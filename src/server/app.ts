@@ -2,6 +2,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import type { Config } from './config/config.ts'
+import { keepClean } from './domain/cleaning/cleaning.ts'
 import { createProviderHealth } from './domain/delivery/provider-health.ts'
 import { checkProviders, withHealth } from './domain/delivery/providers.ts'
 import { createOutbox } from './domain/outbox.ts'
@@ -9,7 +10,8 @@ import { createPasswordHashing } from './domain/passwords/password-hashing.ts'
 import { type Counters, noCounters } from './domain/ports/counters.ts'
 import type { MessageProvider, MessageSender } from './domain/ports/messages.ts'
 import type { ReceiptReader } from './domain/ports/receipts.ts'
-import type { Queries, Store } from './domain/ports/store.ts'
+import type { Store } from './domain/ports/store.ts'
+import type { TransferDatabase } from './domain/ports/transfer.ts'
 import type { WebAuthorisation } from './domain/ports/web-authorisation.ts'
 import type { WeChat } from './domain/ports/wechat.ts'
 import { createSecretKeys, type SecretKeys } from './domain/secret-keys.ts'
@@ -20,7 +22,9 @@ import type { Metrics } from './metrics/metrics.ts'
 import { concreteProviders, openProviders, openReceiptReaders } from './open-providers.ts'
 import { createHttpServer } from './routes/http-server.ts'
 import { loadSecretKey } from './secret-key-file.ts'
-import { openSqliteStore } from './store/open-store.ts'
+import { migrateDatabase, openStore } from './store/open-store.ts'
+
+export { inspectPostgres, migrateDatabase } from './store/open-store.ts'
 
 /** What an account server runs on beside its configuration. */
 export interface Edge {
@@ -122,7 +126,7 @@ const closeAll = async (senders: Senders): Promise<void> => {
 export async function openServices(config: Config, edge: Edge): Promise<OpenedServices> {
   const { clock, random, logger, counters = noCounters } = edge
   const keys = createSecretKeys(loadSecretKey(config.secretKey, random), random)
-  const store = await openSqliteStore(config.databasePath)
+  const store = await openStore(config.database, { random, counters })
   const { senders, close: closeSenders } = await openSenders(config, store, edge)
   const outbox = createOutbox({ store, clock, random, keys, senders, counters, log: logger })
   const services = createServices({
@@ -152,32 +156,6 @@ export async function openServices(config: Config, edge: Edge): Promise<OpenedSe
   }
 }
 
-const cleaningInterval = 60_000
-const keepExpiredFor = 24 * 60 * 60_000
-/** For the list of messages, and for receipts that come late. */
-const keepMessagesFor = 7 * 24 * 60 * 60_000
-const cleaningBatch = 100
-const cleaningPause = 20
-
-/** Removes what has expired, a bounded number of rows at a time so that nobody waits for it, until `signal` aborts. */
-async function keepClean({ domain: { store, clock } }: Services, signal: AbortSignal, logger: FastifyBaseLogger) {
-  const removeAll = async (remove: (queries: Queries) => Promise<number>) => {
-    while (!signal.aborted && (await store.transaction(remove)) >= cleaningBatch)
-      await clock.sleep(cleaningPause, signal)
-  }
-  while (!signal.aborted) {
-    await clock.sleep(cleaningInterval, signal).catch(() => {})
-    const now = clock.now()
-    try {
-      await removeAll(queries => queries.settings.removeExpired(now - keepExpiredFor, cleaningBatch))
-      await removeAll(queries => queries.outbox.removeOld(now - keepMessagesFor, cleaningBatch))
-    } catch (error) {
-      if (signal.aborted) return
-      logger.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'cleaning failed')
-    }
-  }
-}
-
 /** Figures for operators: what makes them is loaded only where they are asked for. */
 async function openMetrics({ metrics: listen }: Config, { clock, logger }: Edge) {
   if (!listen) return undefined
@@ -195,6 +173,20 @@ async function openMetrics({ metrics: listen }: Config, { clock, logger }: Edge)
   }
 }
 
+/** The configured database by itself, to be exported. @throws when it is not there */
+export const openDatabaseToExport = async ({ database }: Config): Promise<TransferDatabase> =>
+  (await import('./store/transfer/open-transfer.ts')).openTransfer(database)
+
+/** The configured database by itself, to be filled; its schema is made where there is none. */
+export async function openDatabaseToImport(config: Config, clock: Clock): Promise<TransferDatabase> {
+  await migrateDatabase(config.database, { contract: false, clock })
+  return openDatabaseToExport(config)
+}
+
+/** What this program's databases consist of. */
+export const transferSchema = async (): Promise<Pick<TransferDatabase, 'tables' | 'migrations'>> =>
+  (await import('./store/transfer/open-transfer.ts')).transferSchema
+
 /** Opens the services and serves them over HTTP. `close` answers what is under way first. */
 export async function startServer(config: Config, edge: Edge): Promise<RunningServer> {
   // Before anybody waits for an answer: the first statements take longer than any request may.
@@ -206,7 +198,9 @@ export async function startServer(config: Config, edge: Edge): Promise<RunningSe
   const app = createHttpServer({ services: opened.services, version, logger, trustedProxies })
   if (figures) countRequests(app, figures.metrics)
   try {
-    figures?.metrics.watch(opened.services.domain.store.read)
+    const { store } = opened.services.domain
+    figures?.metrics.watch(store.read)
+    if (store.connections) figures?.metrics.watchConnections(store.connections)
     const listener = await figures?.serve()
     const address = await app.listen({ host, port }).catch(async error => {
       await listener?.close()
@@ -214,7 +208,10 @@ export async function startServer(config: Config, edge: Edge): Promise<RunningSe
     })
     if (listener) logger.info({ address: listener.address }, 'metrics')
     const stopping = new AbortController()
-    const cleaning = keepClean(opened.services, stopping.signal, logger)
+    const cleaning = keepClean(
+      { ...opened.services.domain, log: logger, keepEventsFor: config.keepEventsFor },
+      stopping.signal,
+    )
     return {
       services: opened.services,
       address,

@@ -8,6 +8,10 @@ export interface SystemContext {
   readonly env: Readonly<Record<string, string | undefined>>
   stdout(text: string): void
   stderr(text: string): void
+  /** For much: resolves when more may be written. @throws when whoever read it has gone */
+  write(text: string): Promise<void>
+  readonly stdin: AsyncIterable<Uint8Array>
+  readonly stdoutIsTerminal: boolean
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly stop: AbortSignal
 }
@@ -25,6 +29,10 @@ export function systemContext(): SystemContext {
     env: process.env,
     stdout: text => process.stdout.write(text),
     stderr: text => process.stderr.write(text),
+    write: text =>
+      new Promise((resolve, reject) => process.stdout.write(text, error => (error ? reject(error) : resolve()))),
+    stdin: process.stdin,
+    stdoutIsTerminal: process.stdout.isTTY === true,
     stop: stop.signal,
   }
 }

@@ -1,16 +1,22 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { Logger } from 'pino'
+import { printable } from '../lib/printable.ts'
 import { version } from '../lib/version.ts'
 import { type Edge, openServices, startServer } from './app.ts'
 import type { CheckConfigOptions } from './check-config/check-config.ts'
 import { ConfigError } from './config/config-error.ts'
-import { type Config, readConfig } from './config/load-config.ts'
+import { type Config, type ConfigOptions, readConfig } from './config/load-config.ts'
 import type { SystemContext } from './context.ts'
 
 export { systemContext } from './context.ts'
 
+import { SchemaUnfit, StoreUnavailable } from './domain/ports/store-unavailable.ts'
 import { Refusal } from './domain/refusal.ts'
 import { freePort } from './free-port.ts'
+
+import { type MigrateOptions, migrate } from './migrate.ts'
+import type { ExportOptions } from './transfer/run.ts'
+import { TransferError } from './transfer/transfer-error.ts'
 
 /** Structured logs as JSON lines on stderr; stdout is for what was asked for. */
 async function createLogger(level: string): Promise<Logger> {
@@ -50,7 +56,7 @@ async function serve(options: ServeOptions, context: SystemContext): Promise<voi
   if (options.ephemeral) {
     const { startEphemeral } = await import('./ephemeral/start-ephemeral.ts')
     const edge = await edgeOf(context, env.HUFUD_LOG_LEVEL ?? 'error')
-    const server = await startEphemeral(edge, { port: options.port ?? 0, env })
+    const server = await startEphemeral(edge, { port: options.port ?? 0, database: options.database, env })
     const { url, account, outbox, security_key: securityKey } = server.listening
     context.stdout(
       options.json
@@ -118,7 +124,7 @@ function createProgram(context: SystemContext, end: (exitCode: number) => void):
     .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
     .showSuggestionAfterError()
   const config = () => new Option('--config <file>', 'configuration file, YAML or JSON (HUFUD_CONFIG)')
-  const database = () => new Option('--database <url>', 'sqlite:PATH (HUFUD_DATABASE)')
+  const database = () => new Option('--database <url>', 'sqlite:PATH or postgres://USER@HOST/DATABASE (HUFUD_DATABASE)')
   program
     .command('serve')
     .description('Serve the account API until SIGTERM or Ctrl-C.')
@@ -137,6 +143,14 @@ function createProgram(context: SystemContext, end: (exitCode: number) => void):
     .option('--json', 'one JSON line on stdout')
     .action((username: string, options) => bootstrap(username, options, context))
   program
+    .command('migrate')
+    .description('Bring the schema of the database up to date, while other processes go on with it.')
+    .addOption(config())
+    .addOption(database())
+    .option('--contract', 'also what is not safe before all processes of the release before have ended')
+    .option('--json', 'one JSON line on stdout')
+    .action((options: MigrateOptions) => migrate(options, context))
+  program
     .command('check-config')
     .description('Say every mistake of the configuration with its line; else what is on, and what is off.')
     .addOption(config())
@@ -147,6 +161,27 @@ function createProgram(context: SystemContext, end: (exitCode: number) => void):
     .action(async (options: CheckConfigOptions) => {
       const { checkConfig } = await import('./check-config/check-config.ts')
       end(await checkConfig(options, context))
+    })
+  program
+    .command('export')
+    .description('Write all data as NDJSON, as it is at one moment; hufud may be serving.')
+    .addOption(config())
+    .addOption(database())
+    .option('--output <file>', 'file to write, readable by its owner alone; left out: stdout')
+    .option('--force', 'replace the file')
+    .action(async (options: ExportOptions) => {
+      const { runExport } = await import('./transfer/run.ts')
+      await runExport(options, context)
+    })
+  program
+    .command('import')
+    .description('Fill an empty database with what hufud export wrote: all of it, or nothing.')
+    .argument('<file>', 'file to read; - is stdin')
+    .addOption(config())
+    .addOption(database())
+    .action(async (file: string, options: ConfigOptions) => {
+      const { runImport } = await import('./transfer/run.ts')
+      await runImport(file, options, context)
     })
   return program
 }
@@ -171,6 +206,21 @@ export async function main(argv: readonly string[], context: SystemContext): Pro
     }
     if (error instanceof Refusal) {
       context.stderr(`hufud: ${error.code}: ${JSON.stringify(error.members)}\n`)
+      return exitCodes.refused
+    }
+    if (error instanceof TransferError) {
+      context.stderr(`hufud: ${printable(error.message)}\n`)
+      return exitCodes.refused
+    }
+    if (error instanceof StoreUnavailable) {
+      context.stderr(
+        `hufud: the database can’t be reached: ${printable(error.message)}\n` +
+          'Look whether it runs, and at its address, user and password: hufud check-config --live\n',
+      )
+      return exitCodes.refused
+    }
+    if (error instanceof SchemaUnfit) {
+      context.stderr(`hufud: ${error.message}\n`)
       return exitCodes.refused
     }
     context.stderr(`hufud: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

@@ -5,6 +5,7 @@ import { type ApiClientOptions, createApiClient } from '../../src/api/create-cli
 import { ApiError } from '../../src/api/errors.ts'
 import { listEvents } from '../../src/contract/account.ts'
 import { createAccount } from '../../src/contract/admin.ts'
+import { listTokens } from '../../src/contract/admin-tokens.ts'
 import { changePassword } from '../../src/contract/credentials.ts'
 import { beginLogin } from '../../src/contract/logins.ts'
 import type { Operation } from '../../src/contract/operation.ts'
@@ -108,14 +109,33 @@ describe('a call', () => {
     expect(server.requests[0]?.headers).not.toHaveProperty('authorization')
   })
 
-  it('tells its service credential to operations of a service only', async () => {
+  it('tells a service token to operations of admins, and its session where there is none', async () => {
     const made = { username: 'bob', link_secret: 'L'.repeat(43), expires_at: '2026-11-22T13:05:00.000Z' }
     const server = await serve((_, response) => json(response, 201, made))
     await clientOf(server.origin, { serviceCredential: 'service' }).call(createAccount, { body: { username: 'bob' } })
     expect(server.requests[0]?.headers.authorization).toBe('Bearer service')
-    const without = await refusal(clientOf(server.origin).call(createAccount, { body: { username: 'bob' } }))
-    expect(without.code).toBe('service_credential_invalid')
-    expect(server.requests).toHaveLength(1)
+    await clientOf(server.origin).call(createAccount, { body: { username: 'bob' } })
+    expect(server.requests[1]?.headers.authorization).toBe(`Bearer ${sessionSecret}`)
+    const without = await refusal(
+      clientOf(server.origin, { sessionSecret: undefined }).call(createAccount, { body: { username: 'bob' } }),
+    )
+    expect(without.code).toBe('not_logged_in')
+    expect(server.requests).toHaveLength(2)
+  })
+
+  it('tells a service token to no operation of admins that takes none, and keeps the session when it is refused', async () => {
+    let ended = 0
+    const options = { serviceCredential: 'service', onSessionEnded: () => void ended++ }
+    const server = await serve((request, response) =>
+      request.headers.authorization === 'Bearer service'
+        ? json(response, 401, { code: 'not_logged_in', status: 401 }, problemHeaders)
+        : json(response, 200, { tokens: [], next: null }),
+    )
+    const client = clientOf(server.origin, options)
+    await client.call(listTokens, { query: {} })
+    expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${sessionSecret}`)
+    await refusal(client.call(createAccount, { body: { username: 'bob' } }))
+    expect([server.requests[1]?.headers.authorization, ended]).toEqual(['Bearer service', 0])
   })
 
   it('is not made without a session that it needs', async () => {

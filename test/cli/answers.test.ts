@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MessageFailedError } from '../../src/auth/errors.ts'
-import { scriptedAnswers } from '../../src/cli/answers.ts'
+import { scriptedAnswers, serviceToken } from '../../src/cli/answers.ts'
 
 let folder: string
 beforeAll(() => {
@@ -99,5 +99,56 @@ describe('a command that is to print a code', () => {
     stopping.abort(new MessageFailedError('phone', 'refused'))
     await expect(asking).rejects.toMatchObject({ code: 'message_failed' })
     await expect(code(request, stopping.signal)).rejects.toMatchObject({ code: 'message_failed' })
+  })
+})
+
+describe('a service token', () => {
+  const token = `hufu_${'Aa0-_'.repeat(8)}xyz`
+  const other = `hufu_${'B'.repeat(43)}`
+  const read = (path?: string, env: Record<string, string> = {}) =>
+    serviceToken(path, env, each => readable.push(each), 'a token')
+
+  it('comes from the file, else from HUFU_TOKEN, else from nowhere', () => {
+    expect(read(file('token', `${token}\r\n`), { HUFU_TOKEN: other })).toBe(token)
+    expect(read(undefined, { HUFU_TOKEN: ` ${other} ` })).toBe(other)
+    expect(read(undefined, { HUFU_TOKEN: '' })).toBeUndefined()
+    expect(read()).toBeUndefined()
+  })
+
+  it('comes with a warning when others can read its file', () => {
+    readable.length = 0
+    const open = file('open-token', token, 0o644)
+    read(open)
+    expect(readable).toEqual([open])
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['an empty line', '\n'],
+    ['a password', 'hunter2\n'],
+    ['one cut short', token.slice(0, -1)],
+    ['one with something behind it', `${token}A`],
+    ['one of another prefix', token.replace('hufu', 'hufd')],
+    ['one with a blank in it', token.replace('A', ' ')],
+  ])('is refused where the file holds %s, and is not repeated', (_, text) => {
+    const path = file('no-token', text)
+    const error = (() => {
+      try {
+        return read(path, { HUFU_TOKEN: token })
+      } catch (thrown) {
+        return thrown
+      }
+    })()
+    expect(error).toMatchObject({ code: 'input_malformed', values: { source: path, expected: 'a token' } })
+    expect(() => read(undefined, { HUFU_TOKEN: `${text.trim()}!` })).toThrow(
+      expect.objectContaining({ code: 'input_malformed', values: { source: 'HUFU_TOKEN', expected: 'a token' } }),
+    )
+  })
+
+  it('is an error for a file that cannot be read: nothing else counts in its place', () => {
+    expect(() => read(join(folder, 'none'), { HUFU_TOKEN: token })).toThrow(
+      expect.objectContaining({ code: 'input_unreadable' }),
+    )
+    expect(() => read(folder, { HUFU_TOKEN: token })).toThrow(expect.objectContaining({ code: 'input_unreadable' }))
   })
 })

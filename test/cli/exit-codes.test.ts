@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { clientFaults } from '../../src/api/errors.ts'
+import { bulkErrorCodes } from '../../src/bulk/error.ts'
 import { exitCodeOf, exitCodes } from '../../src/cli/exit-codes.ts'
 import { en } from '../../src/cli/messages/en.ts'
 import { zhCn } from '../../src/cli/messages/zh-CN.ts'
@@ -12,6 +13,7 @@ const every = [
   ...Object.keys(problems),
   ...clientFaults,
   ...commandErrorCodes,
+  ...bulkErrorCodes,
   ...keyErrorCodes,
   'rp_id_refused',
   'message_failed',

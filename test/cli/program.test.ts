@@ -80,6 +80,7 @@ describe('a command line', () => {
     ['status --pasword x', 'There is no option --pasword.'],
     ['login --password hunter2', '--password does not exist'],
     ['login --pin=1234', '--pin does not exist'],
+    ['status --token hufu_x', '--token does not exist'],
     ['status extra', 'There is an argument too many.'],
     ['log --limit', 'needs a value'],
     ['--verify fingerprint status', '--verify takes password or email or'],

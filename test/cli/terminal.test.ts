@@ -133,6 +133,26 @@ describe('a table', () => {
     expect(layOutTable(['Name', 'Path'], keys, 80, plain)).toContain(`  Path: ${path}`)
   })
 
+  it('narrows its widest columns where that makes it fit', () => {
+    const wide: Cell[][] = [[{ text: 'a'.repeat(30) }, { text: 'b'.repeat(28) }, { text: 'c' }]]
+    expect(layOutTable(['A', 'B', 'C'], wide, 41, plain)).toEqual([
+      '  A                  B                  C',
+      `  ${'a'.repeat(16)}…  ${'b'.repeat(16)}…  c`,
+    ])
+  })
+
+  it('lets the last cell of a row that ends early take the rest of the line', () => {
+    const short: Cell[][] = [[{ text: '' }, { text: 'what goes on and on' }]]
+    const [, , line] = layOutTable(
+      ['A', 'B', 'C'],
+      [[{ text: 'a' }, { text: 'b' }, { text: 'c' }], ...short],
+      24,
+      plain,
+    )
+    expect(line).toBe('     what goes on and on')
+    expect(layOutTable(['A', 'B', 'C'], short, 20, plain)[1]).toBe('     what goes on a…')
+  })
+
   it('is a list where they do not', () => {
     expect(layOutTable(['项目', '状态'], rows, 20, plain)).toEqual([
       '  项目: 密保手机',

@@ -470,7 +470,7 @@ describe('other commands', () => {
   it('log lists events without control characters, and where to go on', async () => {
     const { context, api, stdout } = await fakeContext()
     const next = `1-${id}`
-    const event = { id, at: time, action: 'login', method: 'totp', source: '::1\u001b[2J', details: {} }
+    const event = { id, at: time, action: 'login', method: 'totp', source: '::1\u001b[2J', details: {}, actor: null }
     api.expects(listEvents, { query: { limit: 5 } }, { events: [event], next })
     await log(context, { limit: '5', before: undefined })
     expect(stdout()).toContain('TOTP app')

@@ -20,6 +20,7 @@ export async function fakeContext(
     terminal?: Parameters<typeof recordedTerminal>[0]
     device?: string
     openAuthenticators?: Context['openAuthenticators']
+    hasToken?: boolean
   } = {},
 ) {
   const api = new FakeApiClient()
@@ -56,6 +57,7 @@ export async function fakeContext(
         return call(proof)
       },
     },
+    hasToken: options.hasToken ?? false,
     webauthn: {
       create: () => Promise.reject(new TypeError('no key here')),
       get: () => Promise.reject(new TypeError('no key here')),
@@ -76,6 +78,7 @@ export async function fakeContext(
     random: systemRandom,
     env: {},
     signal: interaction.signal,
+    timeoutSeconds: undefined,
     demo: { start: () => Promise.reject(new TypeError('no demo here')) },
     explain: (error, next) => {
       sayError(error, { terminal, server: api.origin, now, verbose: false }, next)

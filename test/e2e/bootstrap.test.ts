@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, expect, it } from 'vitest'
+import { databaseEnvironment, testDatabase } from '../support/database.ts'
 import { type RunningHufud, startHufud } from '../support/ephemeral-server.ts'
 import { environment, eventsIn, freshHome, hufu, hufudExecutable } from '../support/hufu.ts'
 
@@ -25,7 +26,8 @@ async function newServer() {
   const folder = freshHome()
   const port = await freePort()
   const env = {
-    HUFUD_DATABASE: `sqlite:${join(folder, 'data', 'hufud.db')}`,
+    HUFUD_DATABASE: await testDatabase(join(folder, 'data')),
+    ...databaseEnvironment,
     HUFUD_LISTEN: `127.0.0.1:${port}`,
     HUFUD_ORIGIN: `http://localhost:${port}`,
     HUFUD_LOG_LEVEL: 'warn',

@@ -2,8 +2,8 @@
 // promised arrives, and none more than twice.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { askDatabase } from '../support/ask-database.ts'
 import { type CodeSender, openCodeSender, operatorsView } from '../support/code-sender.ts'
 import { type ConfiguredHufud, type Inbox, openInbox, startConfiguredHufud } from '../support/configured-hufud.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
@@ -34,10 +34,11 @@ afterAll(async () => {
 })
 
 /** As if a minute had gone by since: what the killed process had claimed is anybody's. */
-function letClaimsEnd(): void {
-  const database = new Database(server.database)
-  database.prepare('update outbox set next_attempt_at = 0 where claim_id is not null and sent_at is null').run()
-  database.close()
+async function letClaimsEnd(): Promise<void> {
+  await askDatabase(
+    server.database,
+    'update outbox set next_attempt_at = 0 where claim_id is not null and sent_at is null',
+  )
 }
 
 const arrivals = (to: string) => sink.mails.filter(mail => mail.to.includes(to)).length
@@ -72,7 +73,7 @@ it.each([1, 2, 3, 4, 5])(
     const promised = await asking
     promisedInAll += promised.size
     heldWhenKilled += [...promised.values()].filter(to => arrivals(to) === 0).length
-    letClaimsEnd()
+    await letClaimsEnd()
     await server.start()
     await until('all to be sent', async () => {
       const { messages } = await operatorsView(server)

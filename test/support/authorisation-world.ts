@@ -1,8 +1,6 @@
 // A hufud whose mode of WeChat is web authorisation, on HTTP, with WeChat's simulator beside it; and before each test
 // a new member who has begun to bind WeChat. What is exported changes with each test.
 
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
@@ -11,6 +9,7 @@ import type { Member } from '../../src/server/domain/domain.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import { createHttpServer } from '../../src/server/routes/http-server.ts'
 import { startWeChatSimulator, type WeChatSimulator } from '../../src/simulators/wechat/simulator.ts'
+import { askDatabase } from './ask-database.ts'
 import { openServerWorld, type ServerWorld, wechatConfig } from './server-world.ts'
 import { SteppedClock } from './stepped-clock.ts'
 
@@ -60,9 +59,7 @@ export const begin = async (who: Member) =>
 
 /** Changes the database beside hufud. */
 export async function alter(statement: string, ...values: (string | number)[]): Promise<void> {
-  const database = new Database(join(world.folder, 'hufud.db'))
-  database.prepare(statement).run(...values)
-  database.close()
+  await askDatabase(world.database, statement, ...values)
 }
 
 /** Has `who` begin to bind WeChat: `binding` is this one from now on. */

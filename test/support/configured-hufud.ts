@@ -3,15 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { pino } from 'pino'
+import { serviceScopes } from '../../src/contract/schemas.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { openServices } from '../../src/server/app.ts'
 import { readConfig } from '../../src/server/config/load-config.ts'
+import { createOwnToken } from '../../src/server/domain/admin/authority.ts'
 import type { Services } from '../../src/server/domain/services.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import { createMailbox } from '../../src/simulators/mailbox/mailbox.ts'
 import { startOuterEdge } from '../../src/simulators/outer-edge.ts'
 import type { WeChatCredentials } from '../../src/simulators/wechat/credentials.ts'
+import { databaseEnvironment, dropTestDatabase, testDatabase } from './database.ts'
 import { type RunningHufud, startHufud } from './ephemeral-server.ts'
 import { environment, hufudExecutable } from './hufu.ts'
 import { type Outbox, openOutbox } from './outbox.ts'
@@ -37,7 +40,7 @@ export interface ConfiguredHufud {
   readonly outbox: Outbox
   /** People in these tests have no security keys. */
   readonly securityKey: string
-  /** `sqlite:` and this is its database. */
+  /** The URL of its database. */
   readonly database: string
   readonly pid: number
   /** Services over the same database in this process, which deliver nothing: accounts are made by them. */
@@ -76,20 +79,20 @@ export async function startConfiguredHufud(options: ConfiguredHufudOptions): Pro
   }
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const database = join(folder, 'hufud.db')
+  const database = await testDatabase(folder)
   const file = write(
     'hufud.yaml',
     [
       `origin: ${url}`,
       `listen: { host: localhost, port: ${port} }`,
-      `database: 'sqlite:${database}'`,
+      `database: '${database}'`,
       'log_level: debug',
       ...options.sections(url),
       '',
     ].join('\n'),
   )
   for (const [name, content] of Object.entries(options.files ?? {})) write(name, content)
-  const env: Record<string, string> = { ...options.secrets }
+  const env: Record<string, string> = { ...databaseEnvironment, ...options.secrets }
   for (const [name, content] of Object.entries(options.secretFiles ?? {})) env[`${name}_FILE`] = write(name, content)
 
   let log = ''
@@ -110,7 +113,7 @@ export async function startConfiguredHufud(options: ConfiguredHufudOptions): Pro
   const allLogged = () => log + (running?.log() ?? '')
   return {
     url,
-    adminToken: await services.accounts.createServiceCredential(['accounts', 'messages'], day),
+    adminToken: await createOwnToken(services.domain, serviceScopes, day),
     outbox: options.outbox,
     securityKey: '',
     database,
@@ -138,6 +141,7 @@ export async function startConfiguredHufud(options: ConfiguredHufudOptions): Pro
     async close() {
       await closeServices()
       const exitCode = running ? await ended() : 0
+      await dropTestDatabase(database)
       rmSync(folder, { recursive: true, force: true })
       if (exitCode !== 0) throw new Error(`hufud ended with ${exitCode}: ${log}`)
     },

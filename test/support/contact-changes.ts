@@ -24,10 +24,12 @@ let accounts = 0
 
 export function contactChanges(real: Domain): ContactChanges {
   const sent: NewMessage[] = []
+  /** Those of a change whose transaction may run again. */
+  let adding: NewMessage[] | undefined
   const outbox: Domain['outbox'] = {
     ...real.outbox,
     async add(_queries, message) {
-      if (message) sent.push(message)
+      if (message) (adding ?? sent).push(message)
       return ''
     },
   }
@@ -69,8 +71,10 @@ export function contactChanges(real: Domain): ContactChanges {
       return row
     },
     async change(account, item, to) {
-      const before = sent.length
+      let added: NewMessage[] = []
       await store.transaction(async queries => {
+        added = []
+        adding = added
         const current = await queries.accounts.find(account.id)
         if (!current) throw new Error('the account is gone')
         const contact = to === null ? null : { value: to, key: to }
@@ -87,7 +91,9 @@ export function contactChanges(real: Domain): ContactChanges {
           undoable: item,
         })
       })
-      return new Map(sent.slice(before).map(message => [message.to, undoSecretIn(message.text)]))
+      adding = undefined
+      sent.push(...added)
+      return new Map(added.map(message => [message.to, undoSecretIn(message.text)]))
     },
   }
 }

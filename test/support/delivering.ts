@@ -9,7 +9,7 @@ import { noCounters } from '../../src/server/domain/ports/counters.ts'
 import type { MessageSender } from '../../src/server/domain/ports/messages.ts'
 import type { Queries, Store } from '../../src/server/domain/ports/store.ts'
 import { createSecretKeys } from '../../src/server/domain/secret-keys.ts'
-import { openSqliteStore } from '../../src/server/store/open-store.ts'
+import { openStoreAt } from './store-at.ts'
 
 const lanes = [
   { channel: 'email', kind: 'code' },
@@ -62,7 +62,13 @@ const telling = (store: Store, at: (step: 'marked') => void): Store => ({
 
 /** Runs an outbox over the database until it has nothing left. `said` is told of each message that was queued. */
 export async function deliverAll(
-  { path, file, ahead, count, step }: { path: string; file: string; ahead: number; count: number; step: KillStep },
+  {
+    database,
+    file,
+    ahead,
+    count,
+    step,
+  }: { database: string; file: string; ahead: number; count: number; step: KillStep },
   said: (line: string) => void,
 ): Promise<void> {
   let steps = 0
@@ -70,7 +76,7 @@ export async function deliverAll(
     if (reached === step && ++steps > stepsBefore) process.kill(process.pid, 'SIGKILL')
   }
   const clock: Clock = { now: () => systemClock.now() + ahead, sleep: systemClock.sleep }
-  const store = telling(await openSqliteStore(path), at)
+  const store = telling(await openStoreAt(database), at)
   const keys = createSecretKeys(new Uint8Array(32).fill(7), systemRandom)
   const log = { info() {}, warn() {} }
   const senders = { email: fileSender(file, at) }

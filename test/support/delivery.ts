@@ -5,10 +5,11 @@ import { createOutbox, type MessageSubject, type NewMessage, type Outbox } from 
 import type { MessageSender, OutgoingMessage, SentMessage } from '../../src/server/domain/ports/messages.ts'
 import type { Lane, Store } from '../../src/server/domain/ports/store.ts'
 import { createSecretKeys, type SecretKeys } from '../../src/server/domain/secret-keys.ts'
-import { openSqliteStore } from '../../src/server/store/open-store.ts'
 import type { OutboxTable } from '../../src/server/store/schema.ts'
+import { dropTestDatabase, testDatabase } from './database.ts'
 import { seededRandom } from './seeded-random.ts'
 import { SteppedClock } from './stepped-clock.ts'
+import { openStoreAt } from './store-at.ts'
 
 export const minute = 60_000
 export const codes: Lane = { channel: 'email', kind: 'code' }
@@ -50,7 +51,8 @@ export interface Delivery {
 
 export async function openDelivery(): Promise<Delivery> {
   const folder = mkdtempSync(join(tmpdir(), 'hufud-outbox-'))
-  const store = await openSqliteStore(join(folder, 'hufud.db'))
+  const database = await testDatabase(folder)
+  const store = await openStoreAt(database)
   const clock = new SteppedClock()
   const random = seededRandom('delivery')
   const keys = createSecretKeys(random.bytes(32), random)
@@ -98,6 +100,7 @@ export async function openDelivery(): Promise<Delivery> {
     async close() {
       await Promise.all(started.map(outbox => outbox.stop()))
       await store.close()
+      await dropTestDatabase(database)
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import type { Listening } from '../../src/server/ephemeral/start-ephemeral.ts'
+import { isOnPostgres, testDatabase } from './database.ts'
 import { environment, freshHome, hufudExecutable } from './hufu.ts'
 import { type Outbox, openOutbox } from './outbox.ts'
 
@@ -55,8 +56,11 @@ export interface EphemeralServer extends RunningHufud<Listening> {
   scan(payload: string, openid: string): Promise<number>
 }
 
+/** An ephemeral server makes a file of its own; any other database it is given. */
+const databaseOption = async () => (isOnPostgres ? ['--database', await testDatabase('')] : [])
+
 export async function startEphemeral(): Promise<EphemeralServer> {
-  const running = await startHufud<Listening>(['serve', '--ephemeral', '--json'])
+  const running = await startHufud<Listening>(['serve', '--ephemeral', '--json', ...(await databaseOption())])
   const { listening } = running
   return {
     ...running,

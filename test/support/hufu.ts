@@ -30,6 +30,8 @@ export interface HufuOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** What stands on stdin; nothing, and no terminal, when left out. */
   readonly input?: string | undefined
+  /** After how many milliseconds it is ended; a minute when left out. */
+  readonly timeout?: number
   /** The user and group to run as; those of the tests when left out. */
   readonly as?: { readonly uid: number; readonly gid: number } | undefined
 }
@@ -74,7 +76,7 @@ export function startHufu(args: readonly string[], options: HufuOptions = {}): R
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
-    timeout: 60_000,
+    timeout: options.timeout ?? 60_000,
     ...options.as,
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   })

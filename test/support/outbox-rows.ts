@@ -1,21 +1,13 @@
-import { join } from 'node:path'
-import { Kysely } from 'kysely'
-import type { OutboxTable, Tables } from '../../src/server/store/schema.ts'
-import { SqliteDialect } from '../../src/server/store/sqlite-dialect.ts'
+import type { OutboxTable } from '../../src/server/store/schema.ts'
+import { askDatabase } from './ask-database.ts'
 import type { ServerWorld } from './server-world.ts'
 
 /** The rows of the outbox, as the database has them, in the order in which they came. */
-export async function outboxRows({ folder }: Pick<ServerWorld, 'folder'>): Promise<OutboxTable[]> {
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect(join(folder, 'hufud.db')) })
-  try {
-    return await db.selectFrom('outbox').selectAll().orderBy('created_at').execute()
-  } finally {
-    await db.destroy()
-  }
-}
+export const outboxRows = ({ database }: Pick<ServerWorld, 'database'>): Promise<OutboxTable[]> =>
+  askDatabase<OutboxTable>(database, 'select * from outbox order by created_at')
 
 /** What the row of a message that a provider took over says of its receipt. */
-export async function receiptOf(world: Pick<ServerWorld, 'folder'>, provider: string, providerMessageId: string) {
+export async function receiptOf(world: Pick<ServerWorld, 'database'>, provider: string, providerMessageId: string) {
   const rows = await outboxRows(world)
   const row = rows.find(one => one.provider === provider && one.provider_message_id === providerMessageId)
   return row && { receipt: row.receipt, at: row.receipt_at }

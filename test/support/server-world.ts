@@ -16,6 +16,7 @@ import type { MessageSender, OutgoingMessage } from '../../src/server/domain/por
 import type { ReceiptReader } from '../../src/server/domain/ports/receipts.ts'
 import { Refusal } from '../../src/server/domain/refusal.ts'
 import type { Services } from '../../src/server/domain/services.ts'
+import { databaseEnvironment, dropTestDatabase, testDatabase } from './database.ts'
 import { seededRandom } from './seeded-random.ts'
 import { SteppedClock } from './stepped-clock.ts'
 import { until } from './until.ts'
@@ -28,6 +29,8 @@ export interface ServerWorld {
   readonly services: Services
   readonly clock: SteppedClock
   readonly folder: string
+  /** The URL of its database. */
+  readonly database: string
   readonly sent: OutgoingMessage[]
   readonly logged: string[]
   /** Makes the next messages fail. */
@@ -106,7 +109,8 @@ export async function openServerWorld(
     },
     async close() {},
   }
-  const base = loadConfig({ database: `sqlite:${join(folder, 'hufud.db')}` }, { HOME: folder })
+  const database = await testDatabase(folder)
+  const base = loadConfig({ database }, { HOME: folder, ...databaseEnvironment })
   const config: Config = { ...base, policy: { ...base.policy, ...options.policy }, wechat: options.wechat }
   const channels = options.channels ?? ['phone', 'email']
   const logger: FastifyBaseLogger = pino({ level: 'trace', base: null }, { write: line => void logged.push(line) })
@@ -139,6 +143,7 @@ export async function openServerWorld(
     services,
     clock,
     folder,
+    database,
     sent,
     logged,
     failSending: times => {
@@ -150,7 +155,10 @@ export async function openServerWorld(
         return sent.findLast(message => message.to === to && message.code !== null)?.code ?? undefined
       }),
     async join(username) {
-      const link = await services.accounts.create({ username, emailAddress: `${username}@example.com` }, 'test')
+      const link = await services.accounts.create(
+        { username, emailAddress: `${username}@example.com` },
+        { source: 'test' },
+      )
       await services.credentials.redeemEnrolmentLink(caller, link.link_secret, password)
       return logIn(username)
     },
@@ -177,6 +185,7 @@ export async function openServerWorld(
     totpCode,
     async close() {
       await close()
+      await dropTestDatabase(database)
       rmSync(folder, { recursive: true, force: true })
     },
   }

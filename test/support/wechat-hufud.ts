@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/server/config/load-config.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import { wechatCallbackPath } from '../../src/server/routes/wechat-callback.ts'
 import { startWeChatSimulator, type WeChatSimulator } from '../../src/simulators/wechat/simulator.ts'
+import { databaseEnvironment, dropTestDatabase, testDatabase } from './database.ts'
 import { freshHome, hufu } from './hufu.ts'
 import { caller, password, wechatConfig } from './server-world.ts'
 
@@ -30,8 +31,9 @@ export async function startWeChatHufud(options: {
   const wechat = await startWeChatSimulator({ clock: systemClock, random: systemRandom })
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const env = { HOME: folder, HUFUD_LISTEN: `localhost:${port}`, HUFUD_ORIGIN: url }
-  const base = loadConfig({ database: `sqlite:${join(folder, 'hufud.db')}` }, env)
+  const database = await testDatabase(folder)
+  const env = { HOME: folder, ...databaseEnvironment, HUFUD_LISTEN: `localhost:${port}`, HUFUD_ORIGIN: url }
+  const base = loadConfig({ database }, env)
   const config = {
     ...base,
     policy: { ...base.policy, qrLifetime: options.qrLifetime },
@@ -55,7 +57,7 @@ export async function startWeChatHufud(options: {
     wechat,
     async person(username) {
       const { accounts, credentials } = server.services
-      const link = await accounts.create({ username }, 'test')
+      const link = await accounts.create({ username }, { source: 'test' })
       await credentials.redeemEnrolmentLink(caller, link.link_secret, password)
       const home = freshHome()
       const run = await hufu(['login', username, '--verify', 'password'], {
@@ -68,6 +70,7 @@ export async function startWeChatHufud(options: {
     async close() {
       await server.close()
       await wechat.close()
+      await dropTestDatabase(database)
       rmSync(folder, { recursive: true, force: true })
     },
   }

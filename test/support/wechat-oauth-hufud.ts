@@ -7,6 +7,7 @@ import { systemRandom } from '../../src/lib/random.ts'
 import { freePort } from '../../src/server/free-port.ts'
 import type { WeChatPerson } from '../../src/simulators/wechat/authorisation.ts'
 import { startWeChatSimulator } from '../../src/simulators/wechat/simulator.ts'
+import { databaseEnvironment, dropTestDatabase, testDatabase } from './database.ts'
 import { startHufud } from './ephemeral-server.ts'
 import { environment, eventsIn, freshHome, hufu, hufudExecutable } from './hufu.ts'
 import { password } from './server-world.ts'
@@ -19,12 +20,13 @@ export async function startOauthHufud(options: { confirmByCode: boolean }): Prom
   const port = await freePort()
   const url = `http://localhost:${port}`
   wechat.authorisation.setDomain(`localhost:${port}`)
+  const database = await testDatabase(folder)
   const file = join(folder, 'hufud.yaml')
   writeFileSync(
     file,
     `origin: ${url}
 listen: { host: localhost, port: ${port} }
-database: sqlite:${join(folder, 'hufud.db')}
+database: '${database}'
 wechat:
   app_id: ${wechat.credentials.appId}
   mode: oauth
@@ -34,7 +36,11 @@ wechat:
 `,
     { mode: 0o600 },
   )
-  const env = { HUFUD_WECHAT_APP_SECRET: wechat.credentials.appSecret, HUFUD_LOG_LEVEL: 'info' }
+  const env = {
+    ...databaseEnvironment,
+    HUFUD_WECHAT_APP_SECRET: wechat.credentials.appSecret,
+    HUFUD_LOG_LEVEL: 'info',
+  }
   const server = await startHufud(['serve', '--config', file, '--json'], env, folder)
   return {
     url,
@@ -60,6 +66,7 @@ wechat:
     async close() {
       await server.stop()
       await wechat.close()
+      await dropTestDatabase(database)
       rmSync(folder, { recursive: true, force: true })
     },
   }

@@ -95,6 +95,7 @@ export async function openWeChatWorld(
         source: '192.0.2.77',
         client: 'test',
         methods: 'email',
+        enrolment_link_id: null,
       }
       await store.transaction(async queries => {
         await queries.accounts.insert(account)

@@ -1,3 +1,5 @@
+import { enAdmin } from './en-admin.ts'
+import { enBulk } from './en-bulk.ts'
 import { enErrors } from './en-errors.ts'
 import { enHelp } from './en-help.ts'
 import { enKeyErrors } from './en-key-errors.ts'
@@ -123,11 +125,13 @@ const enWords = {
   'recovery.title': 'Your ten recovery codes. Each works once; earlier ones no longer work.',
   'recovery.keep': 'They are shown only now: write them down and keep them where you keep your passport.',
 
+  'enrolment.opened': '{{item}} for {{username}} at {{server}}, by a one-time link.',
   'sessions.id': 'ID',
   'sessions.client': 'Program',
   'sessions.source': 'From',
   'sessions.last_used': 'Last used',
   'sessions.current': 'here: {{client}}',
+  'sessions.enrolment': 'link for {{item}}: {{client}}',
   'sessions.revoked_one': '{{count}} session ended.',
   'sessions.revoked_other': '{{count}} sessions ended.',
 
@@ -190,5 +194,14 @@ const enWords = {
 } as const
 
 /** English: the catalogue that gives the keys. */
-export const en = { ...enWords, ...enHelp, ...enErrors, ...enKeys, ...enKeyErrors, ...enWebAuthnErrors } as const
+export const en = {
+  ...enWords,
+  ...enHelp,
+  ...enErrors,
+  ...enAdmin,
+  ...enBulk,
+  ...enKeys,
+  ...enKeyErrors,
+  ...enWebAuthnErrors,
+} as const
 export type Catalogue = typeof en

@@ -1,4 +1,6 @@
 import type { Catalogue } from './en.ts'
+import { zhCnAdmin } from './zh-CN-admin.ts'
+import { zhCnBulk } from './zh-CN-bulk.ts'
 import { zhCnErrors } from './zh-CN-errors.ts'
 import { zhCnHelp } from './zh-CN-help.ts'
 import { zhCnKeyErrors } from './zh-CN-key-errors.ts'
@@ -121,11 +123,13 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'recovery.title': '您的十个恢复码。每个只能用一次，之前的恢复码已全部失效。',
   'recovery.keep': '恢复码只显示这一次，请抄写下来，像护照一样妥善保管。',
 
+  'enrolment.opened': '该链接用于为 {{server}} 的账户 {{username}} 绑定{{item}}。',
   'sessions.id': '编号',
   'sessions.client': '程序',
   'sessions.source': '来源',
   'sessions.last_used': '上次使用',
   'sessions.current': '当前：{{client}}',
+  'sessions.enrolment': '绑定{{item}}的链接：{{client}}',
   'sessions.revoked_other': '已结束 {{count}} 个会话。',
 
   'log.time': '时间',
@@ -186,6 +190,8 @@ export const zhCn: Readonly<Record<Keys<Catalogue>, string>> = {
   'demo.ended': '演示已结束，没有留下任何内容。',
   ...zhCnHelp,
   ...zhCnErrors,
+  ...zhCnAdmin,
+  ...zhCnBulk,
   ...zhCnKeys,
   ...zhCnKeyErrors,
   ...zhCnWebAuthnErrors,

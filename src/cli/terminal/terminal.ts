@@ -70,7 +70,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
 
   async function showQr(payload: string, beside: readonly string[], over?: DrawnQr): Promise<DrawnQr> {
     const { drawQr, isUtf8, layOutQr, placeText } = await import('./qr.ts')
-    const text = [...beside, t('qr.payload', { payload })]
+    const text = beside.length === 0 ? [] : [...beside, t('qr.payload', { payload })]
     await prepareWidths(text)
     if (!words.isTTY || !isUtf8(system.env, system.platform)) {
       for (const each of [t('qr.no_terminal'), ...text]) write(each)
@@ -102,12 +102,18 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     get rows() {
       return words.rows || 24
     },
+    get isHeard() {
+      return stdout.errored === null
+    },
     t,
     paint,
     say: text => writeOn(words, text),
     sayWhole: write,
     note: text => {
       if (!quiet) writeOn(words, text)
+    },
+    aside: text => {
+      if (!quiet) writeOn(stderr, text)
     },
     warn: text => writeOn(stderr, text),
     warnWhole: text => void stderr.write(`${text}\n`),
@@ -133,6 +139,14 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     confirm: async (question, preselected) => {
       const { module, how } = await prompts()
       return module.askYesNo(question, preselected, how)
+    },
+    isProgressLive: stderr.isTTY === true && !quiet && !json,
+    progress(text) {
+      if (quiet || json) return noWait
+      if (stderr.isTTY) return showWait(text, stderr)
+      const line = (words: string) => void stderr.write(`${words}\n`)
+      line(text)
+      return { update: line, stop() {} }
     },
     waiting(text) {
       if (quiet) return noWait

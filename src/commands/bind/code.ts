@@ -54,7 +54,7 @@ export async function proveByCode(
   }
 }
 
-/** Says what is bound now. */
+/** Says what is bound now. @param bound with whatever else belongs into the result */
 export function sayBound({ terminal }: Pick<Context, 'terminal'>, bound: Bound): void {
   const { t } = terminal
   const item = t(`item.${bound.item}`)

@@ -31,6 +31,8 @@ export async function checkConfig(
     const checks = describeConfig(config)
     if (options.live || options.to) {
       const { checkCredentials, sendTestMessages } = await import('./live-checks.ts')
+      const { checkDatabase } = await import('./live-database.ts')
+      checks.push(...(await checkDatabase(config.database)))
       const opened = await openProviders(config, context, openers)
       try {
         checks.push(...(await checkCredentials(opened, context.stop)))

@@ -1,5 +1,14 @@
-import type { Config, EmailConfig, MethodOff, SmsConfig, SmsProviderName, Templates } from '../config/config.ts'
+import type {
+  Config,
+  DatabaseConfig,
+  EmailConfig,
+  MethodOff,
+  SmsConfig,
+  SmsProviderName,
+  Templates,
+} from '../config/config.ts'
 import { smsProviders } from '../config/config.ts'
+import { describePostgres, parsePostgresUrl } from '../config/postgres-url.ts'
 import { type ConfigCheck, check } from './check.ts'
 
 /** What is on and what is off of a configuration, its settings in short and without secrets. */
@@ -24,7 +33,7 @@ const hostPort = ({ host, port }: { host: string; port: number }): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`
 
 function describeServer(config: Config, origin: string): ConfigCheck[] {
-  const { policy, databasePath, secretKey } = config
+  const { policy, database, secretKey } = config
   const loopback = origin.startsWith('http:')
   return [
     check(
@@ -35,9 +44,17 @@ function describeServer(config: Config, origin: string): ConfigCheck[] {
     ),
     check('server', 'rp_id', 'ok', `${policy.rpId}: the name that security keys sign for`),
     check('server', 'listen', 'ok', `${hostPort(config)}, plain HTTP from the reverse proxy`),
-    check('server', 'database', 'ok', `sqlite:${databasePath}`),
+    check('server', 'database', 'ok', describeDatabase(database)),
     check('server', 'secret_key', 'ok', 'file' in secretKey ? secretKey.file : 'from HUFUD_SECRET_KEY'),
   ]
+}
+
+function describeDatabase(database: DatabaseConfig): string {
+  if (database.engine === 'sqlite') return `sqlite:${database.path}`
+  const address = parsePostgresUrl(database.url)
+  const plain = address.host.startsWith('/') ? 'by a Unix socket' : 'not encrypted'
+  const security = address.security === 'verify' ? 'TLS, its certificate verified' : plain
+  return `PostgreSQL, ${describePostgres(address)}; ${security}; up to ${database.connections} connections`
 }
 
 const offOf = ({ off }: Config, method: MethodOff['method'], provider: string): string | undefined =>

@@ -142,17 +142,40 @@ export interface MethodOff {
   readonly reason: string
 }
 
+/** Where everything is kept. */
+export type DatabaseConfig =
+  | { readonly engine: 'sqlite'; readonly path: string }
+  | {
+      readonly engine: 'postgres'
+      /** `postgres://…`; it may hold a password. */
+      readonly url: string
+      /** At once, at most. */
+      readonly connections: number
+      /** Milliseconds after which the server gives a statement up. */
+      readonly statementTimeout: number
+      /** Whether busy statements are prepared; a pooler in between may not bear it. */
+      readonly preparesStatements: boolean
+    }
+
 export interface Config {
   readonly host: string
   readonly port: number
-  readonly databasePath: string
+  readonly database: DatabaseConfig
   /** Where the 32-byte key lies, or its base64url text itself. */
-  readonly secretKey: { readonly file: string } | { readonly text: string }
+  readonly secretKey:
+    | {
+        readonly file: string
+        /** Whether processes elsewhere must have the same, so that none may make one up. */
+        readonly isShared?: boolean
+      }
+    | { readonly text: string }
   readonly trustedProxies: readonly string[]
   readonly logLevel: string
   readonly hashConcurrency: number
   readonly hashQueue: number
   readonly policy: Policy
+  /** How long events are kept, in milliseconds; `undefined`: for ever. */
+  readonly keepEventsFor: number | undefined
   readonly email: EmailConfig | undefined
   readonly sms: SmsConfig | undefined
   readonly wechat: WeChatConfig | undefined

@@ -82,9 +82,35 @@ export const ConfigFile = Type.Object(
     listen: Type.Optional(Listen),
     database: Type.Optional(
       Type.String({
-        description: 'Where the data is. Where it is missing: in $XDG_DATA_HOME/hufud, else ~/.local/share/hufud.',
-        pattern: '^sqlite:.+',
-        examples: ['sqlite:/var/lib/hufud/hufud.db'],
+        description:
+          'Where the data is: sqlite:PATH, or postgres://USER@HOST:PORT/DATABASE without a password, which comes from ' +
+          'PGPASSWORD, or with all of the address from HUFUD_DATABASE or HUFUD_DATABASE_FILE. Where it is missing: ' +
+          'sqlite: in $XDG_DATA_HOME/hufud, else ~/.local/share/hufud.',
+        pattern: '^(sqlite:|postgres(ql)?://).+',
+        maxLength: 4096,
+        examples: ['sqlite:/var/lib/hufud/hufud.db', 'postgres://hufud@db.example.org/hufud'],
+      }),
+    ),
+    database_connections: Type.Optional(
+      Type.Integer({
+        description: 'Connections of one process to PostgreSQL, at most.',
+        minimum: 2,
+        maximum: 500,
+        default: 10,
+      }),
+    ),
+    database_statement_timeout_seconds: Type.Optional(
+      Type.Integer({
+        description: 'After how long PostgreSQL gives a statement up.',
+        minimum: 1,
+        maximum: 60,
+        default: 10,
+      }),
+    ),
+    database_prepared_statements: Type.Optional(
+      Type.Boolean({
+        description: 'Whether busy statements are prepared; false behind a pooler that does not bear it.',
+        default: true,
       }),
     ),
     service_name: Type.Optional(
@@ -145,6 +171,21 @@ export const ConfigFile = Type.Object(
           ),
         },
         { ...closed, title: 'Notices', description: 'What people are told of changes to their account.' },
+      ),
+    ),
+    events: Type.Optional(
+      Type.Object(
+        {
+          keep_days: Type.Optional(
+            Type.Integer({
+              description: 'After how many days security events are removed. Where it is missing: never.',
+              minimum: 90,
+              maximum: 36_500,
+              examples: [365],
+            }),
+          ),
+        },
+        { ...closed, title: 'Events', description: 'The record of what happened to accounts.' },
       ),
     ),
     metrics: Type.Optional(

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
-import { availableParallelism, homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
 import { defaultPolicy } from '../domain/domain.ts'
 import type { Config, MethodOff } from './config.ts'
+import { readDatabase, readSecretKey } from './database.ts'
 import { readEmail } from './email.ts'
 import type { ConfigFile } from './file-schema.ts'
 import { parseListen } from './listen.ts'
@@ -54,19 +55,17 @@ export function loadConfig(
   const secrets = openSecrets(env, mistakes)
   const off: MethodOff[] = []
   const warnings: string[] = []
-  const databasePath = readDatabase(options, env, file, mistakes)
   const listen = readListen(options, env, file, mistakes)
   const origin = env.HUFUD_ORIGIN || file.origin || `http://localhost:${listen.port}`
   const rpId = readOrigin(origin, env, file, mistakes)
   const reader: SectionReader = { mistakes, secrets, folder, origin, off, warnings }
   checkProxies(file, mistakes)
+  const database = readDatabase(options, env, file, reader)
   const webauthn = readWebAuthn(file.webauthn ?? {}, reader)
   const config = {
     ...listen,
-    databasePath,
-    secretKey: env.HUFUD_SECRET_KEY
-      ? { text: env.HUFUD_SECRET_KEY }
-      : { file: env.HUFUD_SECRET_KEY_FILE || `${databasePath}.key` },
+    database,
+    secretKey: readSecretKey(database, env, mistakes),
     trustedProxies: file.trusted_proxies ?? [],
     logLevel: readLogLevel(env, file, mistakes),
     hashConcurrency: file.hash_concurrency ?? hashingSlots(env),
@@ -80,6 +79,7 @@ export function loadConfig(
       minimumPasswordLength: file.minimum_password_length ?? defaultPolicy.minimumPasswordLength,
       reversalLifetime: hours(file.notices?.undo_within_hours) ?? defaultPolicy.reversalLifetime,
     },
+    keepEventsFor: hours(file.events?.keep_days && file.events.keep_days * 24),
     email: file.email && readEmail(file.email, reader),
     sms: file.sms && readSms(file.sms, reader),
     wechat: file.wechat && readWeChat(file.wechat, reader),
@@ -95,20 +95,6 @@ const hours = (count: number | undefined): number | undefined => (count === unde
 
 /** A value of the environment has no place in the file. */
 const elsewhere = undefined
-
-function readDatabase(options: ConfigOptions, env: Environment, file: ConfigFile, mistakes: Mistakes): string {
-  const home = env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share')
-  const database =
-    options.database ?? (env.HUFUD_DATABASE || (file.database ?? `sqlite:${join(home, 'hufud', 'hufud.db')}`))
-  const [kind = ''] = database.split(':')
-  const path = database.slice('sqlite:'.length)
-  if (kind !== 'sqlite' || path === '') {
-    const name = options.database === undefined ? 'HUFUD_DATABASE' : '--database'
-    const words = /^[a-z]{1,20}$/.test(kind) && kind !== 'sqlite' ? `${kind}: is not supported. ` : ''
-    mistakes.addAt(elsewhere, name, `${words}Give sqlite:PATH.`)
-  }
-  return path
-}
 
 function readListen(
   options: ConfigOptions,

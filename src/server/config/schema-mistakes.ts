@@ -1,6 +1,6 @@
 import { Errors } from 'typebox/schema'
+import { nearest } from '../../lib/nearest.ts'
 import { type MemberPath, type Mistakes, memberName } from './mistakes.ts'
-import { nearest } from './nearest.ts'
 import { misplacedSecret } from './secret-names.ts'
 
 /** What is read here of a JSON Schema. */

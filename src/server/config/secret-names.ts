@@ -12,7 +12,8 @@ export const providerSecrets = [
   'HUFUD_WECHAT_AES_KEY',
   'HUFUD_WECHAT_PREVIOUS_AES_KEY',
 ] as const
-export type SecretName = (typeof providerSecrets)[number]
+/** An address with a password in it is one, too. */
+export type SecretName = (typeof providerSecrets)[number] | 'HUFUD_DATABASE'
 
 /** Every variable that hufud reads, those with `_FILE` left out. */
 export const settingNames: readonly string[] = [

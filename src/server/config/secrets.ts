@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
+import { nearest } from '../../lib/nearest.ts'
 import { type Mistakes, unreadable } from './mistakes.ts'
-import { nearest } from './nearest.ts'
 import { providerSecrets, type SecretName, settingNames } from './secret-names.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -40,7 +40,7 @@ export const isReadByAll = (file: string): boolean =>
  */
 export function openSecrets(env: Environment, mistakes: Mistakes): Secrets {
   const warnings: string[] = []
-  for (const name of ['HUFUD_SECRET_KEY', ...providerSecrets]) {
+  for (const name of ['HUFUD_DATABASE', 'HUFUD_SECRET_KEY', ...providerSecrets]) {
     if (env[name] && env[`${name}_FILE`]) {
       mistakes.addAt(undefined, name, `${name} and ${name}_FILE are both set. Set one of them.`)
     }

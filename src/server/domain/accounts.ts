@@ -1,11 +1,12 @@
 import { isoTime } from '../../lib/clock.ts'
 import type { AccountsTable } from '../store/schema.ts'
 import { parseEmailAddress, parsePhoneNumber } from './contacts.ts'
-import type { Domain } from './domain.ts'
+import type { Caller, Domain } from './domain.ts'
+import { issueLink } from './enrolment-links.ts'
 import { recordEvent } from './events.ts'
 import type { Queries } from './ports/store.ts'
 import { Refusal } from './refusal.ts'
-import { hashSecret, newId, newSecret } from './secret-keys.ts'
+import { newId } from './secret-keys.ts'
 import { checkUsername, usernameKey } from './usernames.ts'
 
 export interface NewAccount {
@@ -20,113 +21,84 @@ export interface EnrolmentLink {
   readonly expires_at: string
 }
 
-/** Accounts as an admin makes them: without a password, with a one-time link by which the owner sets one. */
+/** Accounts that this server makes itself: without a password, with a one-time link by which the owner sets one. */
 export interface Accounts {
   /** @throws {Refusal} `username_invalid`, `username_taken`, `bound_elsewhere` … */
-  create(account: NewAccount, source: string): Promise<EnrolmentLink>
+  create(account: NewAccount, caller: Pick<Caller, 'source'>): Promise<EnrolmentLink>
   /** A new link for an admin's account; earlier ones stop working. Makes the account when there is none. */
   bootstrap(username: string): Promise<EnrolmentLink>
-  /** A service credential for `scopes`. */
-  createServiceCredential(scopes: readonly string[], lifetime: number): Promise<string>
-  /** @throws {Refusal} `service_credential_invalid`, `service_scope_missing`. */
-  checkServiceCredential(secret: string | undefined, scope: string): Promise<void>
+}
+
+/**
+ * Writes a new account without a password, in the caller's transaction.
+ * @throws {Refusal} `username_invalid`, `username_taken`, `email_address_invalid`, `phone_number_invalid`,
+ * `bound_elsewhere`
+ */
+export async function insertAccount(
+  { clock, random, policy }: Pick<Domain, 'clock' | 'random' | 'policy'>,
+  queries: Queries,
+  account: NewAccount,
+  role: 'person' | 'admin',
+): Promise<AccountsTable> {
+  const username = checkUsername(account.username)
+  const email = account.emailAddress === undefined ? undefined : parseEmailAddress(account.emailAddress)
+  const phone = account.phoneNumber === undefined ? undefined : parsePhoneNumber(account.phoneNumber, policy)
+  const now = clock.now()
+  const row: AccountsTable = {
+    id: newId(random),
+    username,
+    username_key: usernameKey(username),
+    password_hash: null,
+    password_set_at: null,
+    password_used_at: null,
+    phone_number: phone ?? null,
+    phone_bound_at: phone ? now : null,
+    phone_used_at: null,
+    email_address: email?.value ?? null,
+    email_key: email?.key ?? null,
+    email_bound_at: email ? now : null,
+    email_used_at: null,
+    user_handle: random.bytes(32),
+    locale: 'en',
+    role,
+    disabled_at: null,
+    created_at: now,
+  }
+  if (await queries.accounts.insert(row)) {
+    const isNameTaken = (await queries.accounts.findByUsernameKey(row.username_key)) !== undefined
+    throw new Refusal(isNameTaken ? 'username_taken' : 'bound_elsewhere')
+  }
+  return row
+}
+
+/** A one-time link by which the account's owner sets a password; earlier ones stop working. */
+export async function passwordLink(
+  domain: Pick<Domain, 'clock' | 'random' | 'policy'>,
+  queries: Queries,
+  account: AccountsTable,
+): Promise<EnrolmentLink> {
+  const { secret, expiresAt } = await issueLink(domain, queries, account, 'password')
+  return { username: account.username, link_secret: secret, expires_at: isoTime(expiresAt) }
 }
 
 export function createAccounts(domain: Domain): Accounts {
-  const { store, clock, random, policy } = domain
-
-  async function insertAccount(
-    queries: Queries,
-    account: NewAccount,
-    role: 'person' | 'admin',
-  ): Promise<AccountsTable> {
-    const username = checkUsername(account.username)
-    const email = account.emailAddress === undefined ? undefined : parseEmailAddress(account.emailAddress)
-    const phone = account.phoneNumber === undefined ? undefined : parsePhoneNumber(account.phoneNumber, policy)
-    const now = clock.now()
-    const row: AccountsTable = {
-      id: newId(random),
-      username,
-      username_key: usernameKey(username),
-      password_hash: null,
-      password_set_at: null,
-      password_used_at: null,
-      phone_number: phone ?? null,
-      phone_bound_at: phone ? now : null,
-      phone_used_at: null,
-      email_address: email?.value ?? null,
-      email_key: email?.key ?? null,
-      email_bound_at: email ? now : null,
-      email_used_at: null,
-      user_handle: random.bytes(32),
-      locale: 'en',
-      role,
-      disabled_at: null,
-      created_at: now,
-    }
-    if (await queries.accounts.insert(row)) {
-      const isNameTaken = (await queries.accounts.findByUsernameKey(row.username_key)) !== undefined
-      throw new Refusal(isNameTaken ? 'username_taken' : 'bound_elsewhere')
-    }
-    return row
-  }
-
-  async function insertLink(queries: Queries, account: AccountsTable): Promise<EnrolmentLink> {
-    const now = clock.now()
-    const secret = newSecret(random)
-    const expiresAt = now + policy.linkLifetime
-    await queries.links.endAll(account.id, now)
-    await queries.links.insert({
-      id: newId(random),
-      account_id: account.id,
-      secret_hash: hashSecret(secret),
-      created_at: now,
-      expires_at: expiresAt,
-    })
-    return { username: account.username, link_secret: secret, expires_at: isoTime(expiresAt) }
-  }
+  const { store } = domain
 
   return {
-    create: (account, source) =>
+    create: (account, { source }) =>
       store.transaction(async queries => {
-        const row = await insertAccount(queries, account, 'person')
-        await recordEvent(
-          domain,
-          queries,
-          { source },
-          { accountId: row.id, action: 'account.create', method: 'service' },
-        )
-        return insertLink(queries, row)
+        const row = await insertAccount(domain, queries, account, 'person')
+        await recordEvent(domain, queries, { source }, { accountId: row.id, action: 'account.create' })
+        return passwordLink(domain, queries, row)
       }),
 
     bootstrap: username =>
       store.transaction(async queries => {
         const known = await queries.accounts.findByUsernameKey(usernameKey(username))
-        const row = known ?? (await insertAccount(queries, { username }, 'admin'))
+        const row = known ?? (await insertAccount(domain, queries, { username }, 'admin'))
         const source = { source: 'hufud bootstrap' }
         await recordEvent(domain, queries, source, { accountId: row.id, action: 'account.bootstrap' })
-        return insertLink(queries, row)
+        return passwordLink(domain, queries, row)
       }),
-
-    async createServiceCredential(scopes, lifetime) {
-      const secret = newSecret(random)
-      const now = clock.now()
-      await store.transaction(queries =>
-        queries.links.insertServiceCredential({
-          id: newId(random),
-          secret_hash: hashSecret(secret),
-          scopes: scopes.join(' '),
-          created_at: now,
-          expires_at: now + lifetime,
-        }),
-      )
-      return secret
-    },
-
-    async checkServiceCredential(secret, scope) {
-      const found = secret ? await store.read.links.findServiceCredential(hashSecret(secret), clock.now()) : undefined
-      if (!found) throw new Refusal('service_credential_invalid')
-      if (!found.scopes.split(' ').includes(scope)) throw new Refusal('service_scope_missing')
-    },
   }
 }

@@ -7,7 +7,8 @@ import { recordEvent } from './events.ts'
 import type { Channel, Queries } from './ports/store.ts'
 import { makeUndoLink } from './undo-links.ts'
 
-const noticeLifetime = 24 * 60 * 60_000
+/** How long a notice makes sense, in milliseconds. */
+export const noticeLifetime = 24 * 60 * 60_000
 
 /** A change to an account's security settings, as it is told and recorded. */
 export interface Change {
@@ -26,11 +27,15 @@ export interface Change {
   readonly words?: Readonly<Record<string, string>>
   /** A new destination beside those that the account had before. */
   readonly newDestination?: { readonly channel: Channel; readonly destination: string }
+  /** Who made it where it was not the owner: an admin, which the notice says. */
+  readonly actor?: string | null
+  /** The bulk run that it belongs to. */
+  readonly runId?: string | null
   /** The item that a link in the notices sets back to what `account` has. */
   readonly undoable?: Channel
 }
 
-interface Destination {
+export interface Destination {
   readonly channel: Channel
   readonly destination: string
 }
@@ -39,10 +44,13 @@ interface Destination {
  * Whether a notice can ever arrive there. One for a provider that is off for a minute waits for it in the outbox: the
  * owner's warning must not depend on the minute.
  */
-const isServed = ({ outbox }: Pick<Domain, 'outbox'>, { channel, destination }: Destination): boolean =>
+export const isServed = ({ outbox }: Pick<Domain, 'outbox'>, { channel, destination }: Destination): boolean =>
   outbox.isConfigured(channel) && outbox.reach(channel, destination) !== 'unserved'
 
-function destinationsOf(account: AccountsTable): Destination[] {
+/** What is bound to an account that a notice can be sent to. */
+export function destinationsOf(
+  account: Pick<AccountsTable, 'phone_number' | 'email_address' | 'email_key'>,
+): Destination[] {
   return (['email', 'phone'] as const).flatMap(channel => {
     const bound = boundContact(account, channel)
     return bound ? [{ channel, destination: bound.value }] : []
@@ -63,6 +71,8 @@ export async function recordChange(domain: Domain, queries: Queries, caller: Cal
     method: change.method,
     sessionId: change.sessionId,
     details: change.details,
+    actor: change.actor ?? null,
+    runId: change.runId ?? null,
   })
   const before = destinationsOf(account).filter(to => isServed(domain, to))
   const channels = before.map(({ channel }) => channel)
@@ -71,7 +81,13 @@ export async function recordChange(domain: Domain, queries: Queries, caller: Cal
     newDestination &&
     isServed(domain, newDestination) &&
     !before.some(({ destination }) => destination === newDestination.destination)
-  const facts = { username: account.username, at: now, source: caller.source, values: change.words ?? change.details }
+  const facts = {
+    username: account.username,
+    at: now,
+    source: caller.source,
+    values: change.words ?? change.details,
+    byAdmin: Boolean(change.actor),
+  }
   const notify = async (to: Destination, undo: typeof link): Promise<void> => {
     const told = { ...facts, link: undo?.url ?? null, linkExpiresAt: undo?.expiresAt ?? null }
     const message = noticeMessage(to, change.notice, told, domain.policy.serviceName, caller.locale)

@@ -3,16 +3,35 @@ import type { AccountsTable } from '../store/schema.ts'
 import type { Policy } from './domain.ts'
 import { Refusal } from './refusal.ts'
 
+function mobileNumberOf(text: string, { defaultRegion }: Pick<Policy, 'defaultRegion'>): string | undefined {
+  const number = parsePhoneNumberFromString(text, { defaultCountry: defaultRegion, extract: false })
+  return number?.isValid() && !number.ext ? number.number : undefined
+}
+
+const mainlandNumber = /^\+861\d{10}$/
+/** `+86` and five digits, by which the metadata tells mobile numbers of the mainland from others. */
+const mainlandPrefixLength = 8
+const mainlandPrefixes = new Map<string, boolean>()
+
+/** Whether a mainland number in E.164 is a mobile one: each prefix is looked up once, for bulk runs have many numbers. */
+function isMainlandMobile(text: string, policy: Pick<Policy, 'defaultRegion'>): boolean {
+  const prefix = text.slice(0, mainlandPrefixLength)
+  const known = mainlandPrefixes.get(prefix) ?? mobileNumberOf(text, policy) === text
+  mainlandPrefixes.set(prefix, known)
+  return known
+}
+
 /**
  * The E.164 form of a mobile number that a person typed; a bare 11-digit number is a mainland one.
  * @throws {Refusal} `phone_number_invalid`, with the form expected.
  */
-export function parsePhoneNumber(text: string, { defaultRegion }: Pick<Policy, 'defaultRegion'>): string {
-  const number = parsePhoneNumberFromString(text, { defaultCountry: defaultRegion, extract: false })
-  if (!number?.isValid() || number.ext) {
+export function parsePhoneNumber(text: string, policy: Pick<Policy, 'defaultRegion'>): string {
+  if (mainlandNumber.test(text) && isMainlandMobile(text, policy)) return text
+  const number = mobileNumberOf(text, policy)
+  if (number === undefined) {
     throw new Refusal('phone_number_invalid', { expected: ['13800138000', '+8613800138000', '+14155552671'] })
   }
-  return number.number
+  return number
 }
 
 const longestLocalPart = 64
@@ -54,7 +73,7 @@ export function parseContact(
 
 /** The number or address that is bound to `account`, as `parseContact` gives it; `null` when none is. */
 export function boundContact(
-  account: AccountsTable,
+  account: Pick<AccountsTable, 'phone_number' | 'email_address' | 'email_key'>,
   channel: 'phone' | 'email',
 ): { value: string; key: string } | null {
   const value = channel === 'phone' ? account.phone_number : account.email_address

@@ -90,6 +90,7 @@ export function createCredentials(domain: Domain, stepUps: StepUps): Credentials
       const link = await store.read.links.find(hashSecret(linkSecret), clock.now())
       const account = link && (await store.read.accounts.find(link.account_id))
       if (!link || !account || account.disabled_at !== null) throw new Refusal('link_invalid')
+      if (link.purpose !== 'password') throw new Refusal('link_other_purpose')
       const { shortPassword } = await checkRules(newPassword, account.id)
       const passwordHash = await hashing.hash(newPassword)
       await store.transaction(async queries => {

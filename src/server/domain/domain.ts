@@ -117,3 +117,21 @@ export interface Member extends Caller {
   readonly session: SessionsTable
   readonly account: AccountsTable
 }
+
+/** Whoever works as an admin: a person with that role, or a script with a token. */
+export type Actor =
+  | (Member & {
+      readonly kind: 'person'
+      /** The step-up proof that came with the request. */
+      readonly proof: string | undefined
+    })
+  | (Caller & {
+      readonly kind: 'token'
+      readonly token: {
+        readonly id: string
+        readonly name: string
+        readonly scopes: readonly string[]
+        /** The account of the admin who made it; `null` where the server did. */
+        readonly createdBy: string | null
+      }
+    })

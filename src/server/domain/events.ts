@@ -11,6 +11,9 @@ export interface SecurityEventRecord {
   readonly sessionId?: string | null
   /** Masked values. */
   readonly details?: Readonly<Record<string, string>>
+  /** Who did it, where it was not the account's owner. */
+  readonly actor?: string | null
+  readonly runId?: string | null
 }
 
 /** Writes an event in the caller's transaction and returns its id. */
@@ -30,6 +33,8 @@ export async function recordEvent(
     session_id: event.sessionId ?? null,
     source: caller.source,
     details: JSON.stringify(event.details ?? {}),
+    actor: event.actor ?? null,
+    run_id: event.runId ?? null,
   })
   return id
 }

@@ -137,10 +137,11 @@ export function createLogins(domain: Domain): Logins {
             if (!(await queries.logins.setFirstMethod(login.id, answer.method))) throw new Refusal('login_expired')
             return { state: 'second_factor' as const, methods: next }
           }
+          // The account first: whoever disables it at this moment waits, and then ends the session as well.
+          if (!(await queries.accounts.setLocale(account.id, caller.locale))) throw new Refusal('account_disabled')
           if (!(await queries.logins.complete(login.id, clock.now()))) throw new Refusal('login_expired')
           const methods = [login.first_method, answer.method].filter(method => method !== null) as VerificationMethod[]
           const session = await openSession(domain, queries, account, methods, caller)
-          await queries.accounts.setLocale(account.id, caller.locale)
           await recordEvent(domain, queries, caller, {
             accountId: account.id,
             action: 'login',

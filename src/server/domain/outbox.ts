@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { utf8 } from '../../lib/bytes.ts'
+import type { OutboxTable } from '../store/schema.ts'
 import type { DeliveryContext } from './delivery/attempt.ts'
 import { laneWidths, runLane } from './delivery/lane.ts'
 import type { MessageSender, OutgoingMessage, Reach } from './ports/messages.ts'
@@ -40,6 +41,8 @@ export interface Outbox {
    * that nobody receives, so that an account without a number takes as long to answer as one with it.
    */
   add(queries: Queries, message: NewMessage | undefined, about: MessageSubject): Promise<string>
+  /** The row that `add` would insert, for who inserts many at once. */
+  rowOf(message: NewMessage | undefined, about: MessageSubject): OutboxTable
   /** Tells that a transaction with messages was committed. */
   wake(): void
   /** Stops delivering: what is under way has 2 seconds more, and is aborted then. */
@@ -65,34 +68,40 @@ export function createOutbox(
     return sender ? kinds.map(kind => runLane(context, { channel, kind }, sender, signals)) : []
   })
 
+  const rowOf: Outbox['rowOf'] = (message, { channel, purpose, accountId, notAfter }) => {
+    const id = newId(random)
+    const now = clock.now()
+    return {
+      id,
+      channel,
+      purpose,
+      account_id: accountId,
+      decoy: message === undefined ? 1 : 0,
+      sealed_message: keys.seal('outbox', id, utf8(JSON.stringify(message ?? decoy))),
+      created_at: now,
+      not_after: notAfter,
+      attempts: 0,
+      next_attempt_at: now,
+      sent_at: null,
+      failed_at: null,
+      claim_id: null,
+      lapsed: 0,
+      provider: null,
+      provider_message_id: null,
+      failure: null,
+      receipt: null,
+      receipt_at: null,
+    }
+  }
+
   return {
     reach: (channel, destination) => senders[channel]?.reach(destination) ?? 'off',
     isConfigured: channel => senders[channel] !== undefined,
-    async add(queries, message, { channel, purpose, accountId, notAfter }) {
-      const id = newId(random)
-      const now = clock.now()
-      await queries.outbox.insert({
-        id,
-        channel,
-        purpose,
-        account_id: accountId,
-        decoy: message === undefined ? 1 : 0,
-        sealed_message: keys.seal('outbox', id, utf8(JSON.stringify(message ?? decoy))),
-        created_at: now,
-        not_after: notAfter,
-        attempts: 0,
-        next_attempt_at: now,
-        sent_at: null,
-        failed_at: null,
-        claim_id: null,
-        lapsed: 0,
-        provider: null,
-        provider_message_id: null,
-        failure: null,
-        receipt: null,
-        receipt_at: null,
-      })
-      return id
+    rowOf,
+    async add(queries, message, about) {
+      const row = rowOf(message, about)
+      await queries.outbox.insert(row)
+      return row.id
     },
     wake() {
       for (const lane of lanes) lane.wake()

@@ -1,11 +1,12 @@
 import type { Overview, SecurityEvent, SecurityItemState } from '../../contract/account.ts'
 import type { SecurityItem } from '../../contract/schemas.ts'
 import { isoTime } from '../../lib/clock.ts'
+import type { AccountsTable, EventsTable } from '../store/schema.ts'
+import { pageCursor, readCursor } from './cursors.ts'
 import type { Domain, Member } from './domain.ts'
 import { maskEmail, maskOpenid, maskPhone } from './masks.ts'
-import { Refusal } from './refusal.ts'
 
-const timeOrNull = (at: number | null): string | null => (at === null ? null : isoTime(at))
+export const timeOrNull = (at: number | null): string | null => (at === null ? null : isoTime(at))
 
 const itemState = (
   item: SecurityItem,
@@ -19,15 +20,17 @@ const itemState = (
   keys: [],
 })
 
-/** The security page of the member's account. */
-export async function readOverview({ store }: Pick<Domain, 'store'>, { account, session }: Member): Promise<Overview> {
+/** The six items of an account, masked, and how many recovery codes it has. */
+export async function readItems(
+  { store }: Pick<Domain, 'store'>,
+  account: AccountsTable,
+): Promise<Pick<Overview, 'items' | 'recovery_codes_left'>> {
   const { totp, wechat, keys, recoveryCodesLeft } = await store.read.authenticators.listBound(account.id)
   const lastKeyUse = keys.reduce<number | null>(
     (latest, { used_at }) => (used_at === null ? latest : Math.max(latest ?? 0, used_at)),
     null,
   )
   return {
-    username: account.username,
     items: [
       itemState('password', {
         set: account.password_hash !== null,
@@ -67,9 +70,28 @@ export async function readOverview({ store }: Pick<Domain, 'store'>, { account, 
       },
     ],
     recovery_codes_left: recoveryCodesLeft,
+  }
+}
+
+/** The security page of the member's account. */
+export async function readOverview(domain: Pick<Domain, 'store'>, { account, session }: Member): Promise<Overview> {
+  return {
+    username: account.username,
+    ...(await readItems(domain, account)),
     session: { id: session.id, expires_at: isoTime(session.expires_at) },
   }
 }
+
+/** An event as its row has it, for people. */
+export const securityEvent = (row: EventsTable): SecurityEvent => ({
+  id: row.id,
+  at: isoTime(row.at),
+  action: row.action,
+  method: row.method,
+  source: row.source,
+  details: JSON.parse(row.details),
+  actor: row.actor,
+})
 
 /** A page of the account's own events, the newest first. */
 export async function listEvents(
@@ -77,21 +99,8 @@ export async function listEvents(
   member: Member,
   { limit = 50, before }: { limit?: number | undefined; before?: string | undefined },
 ): Promise<{ events: SecurityEvent[]; next: string | null }> {
-  const dash = before?.indexOf('-') ?? -1
-  const cursor = before && dash > 0 ? { at: Number(before.slice(0, dash)), id: before.slice(dash + 1) } : undefined
-  if (before && !cursor) throw new Refusal('invalid_request')
-  const rows = await store.read.events.list(member.account.id, limit + 1, cursor)
+  const rows = await store.read.events.list(member.account.id, limit + 1, readCursor(before))
   const page = rows.slice(0, limit)
-  const last = page.at(-1)
-  return {
-    events: page.map(row => ({
-      id: row.id,
-      at: isoTime(row.at),
-      action: row.action,
-      method: row.method,
-      source: row.source,
-      details: JSON.parse(row.details),
-    })),
-    next: rows.length > limit && last ? `${last.at}-${last.id}` : null,
-  }
+  const last = rows.length > limit ? page.at(-1) : undefined
+  return { events: page.map(securityEvent), next: last ? pageCursor(last) : null }
 }

@@ -1,4 +1,5 @@
 import type { AccountsTable, EventsTable, ReversalsTable } from '../store/schema.ts'
+import { endAccess } from './account-access.ts'
 import { canLogIn } from './bindings/unbinding.ts'
 import { recordChange } from './change.ts'
 import { boundContact } from './contacts.ts'
@@ -80,7 +81,7 @@ function changeOf(event: EventsTable): OpenReversal['change'] {
 }
 
 export function createReversals(domain: Domain): Reversals {
-  const { store, clock, outbox, counters, policy } = domain
+  const { store, clock, outbox, counters } = domain
 
   /** Bounds what one source makes the database read and write; at 128 bits there is nothing to guess. */
   const admit = (caller: Caller): Promise<number> =>
@@ -125,16 +126,6 @@ export function createReversals(domain: Domain): Reversals {
     return row.value === null ? 'removed' : 'bound_elsewhere'
   }
 
-  /** Ends whatever somebody has begun, or could go on with: none of it may outlive the sessions. */
-  async function endEverything(queries: Queries, accountId: string): Promise<void> {
-    const now = clock.now()
-    await queries.sessions.revokeAll(accountId, null, now)
-    await queries.logins.endAll(accountId, now)
-    await queries.challenges.endAll(accountId, now - policy.proofLifetime, now)
-    await queries.bindings.endAll(accountId, now)
-    await queries.links.endAll(accountId, now)
-  }
-
   async function record(
     queries: Queries,
     caller: Caller,
@@ -177,6 +168,8 @@ export function createReversals(domain: Domain): Reversals {
       await admit(caller)
       const reverted = await store.transaction(async (queries): Promise<Reverted | undefined> => {
         const now = clock.now()
+        const found = await queries.reversals.find(hashSecret(secret))
+        if (found) await queries.accounts.hold(found.account_id)
         const row = await queries.reversals.use(hashSecret(secret), now)
         const account = row && (await queries.accounts.find(row.account_id))
         if (!row || !account) return undefined
@@ -185,7 +178,8 @@ export function createReversals(domain: Domain): Reversals {
         // After the account's row was written: a change that runs at the same time has made its link by then. An
         // earlier link stays, because the older state is the one that was there before whoever is to be kept out.
         await queries.reversals.endLater(account.id, item, row.created_at, now)
-        await endEverything(queries, account.id)
+        // None of what was begun may outlive the sessions.
+        await endAccess(domain, queries, account.id)
         const recorded = await record(queries, caller, account, item, outcome)
         return { state: 'done', locale: localeOf(account), username: account.username, item, outcome, ...recorded }
       })

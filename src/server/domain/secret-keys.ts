@@ -4,7 +4,16 @@ import { concatBytes, utf8 } from '../../lib/bytes.ts'
 import type { Random } from '../../lib/random.ts'
 
 /** What is sealed or hashed, and for whom: bound into the result, so that it opens nowhere else. */
-export type KeyPurpose = 'totp' | 'outbox' | 'wechat' | 'code' | 'value' | 'recovery' | 'decoy' | 'throttle'
+export type KeyPurpose =
+  | 'totp'
+  | 'outbox'
+  | 'wechat'
+  | 'code'
+  | 'value'
+  | 'recovery'
+  | 'decoy'
+  | 'throttle'
+  | 'transfer'
 
 /** Encryption and keyed hashes under keys derived from the server's one 32-byte key. */
 export interface SecretKeys {

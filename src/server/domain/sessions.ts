@@ -3,6 +3,7 @@ import type { SessionEntry } from '../../contract/sessions.ts'
 import { isoTime } from '../../lib/clock.ts'
 import type { AccountsTable } from '../store/schema.ts'
 import type { Caller, Domain, Member } from './domain.ts'
+import { enrolmentOf } from './enrolment-links.ts'
 import { recordEvent } from './events.ts'
 import type { Queries } from './ports/store.ts'
 import { Refusal } from './refusal.ts'
@@ -26,18 +27,22 @@ export interface OpenedSession {
   readonly expires_at: string
 }
 
-/** Opens a session in the caller's transaction. Only the hash of its secret is stored. */
+/**
+ * Opens a session in the caller's transaction. Only the hash of its secret is stored.
+ * @param enrolment the link that it is opened by, where it is no login; it ends at `expiresAt`, used or not
+ */
 export async function openSession(
   { clock, random, policy }: Pick<Domain, 'clock' | 'random' | 'policy'>,
   queries: Queries,
   account: AccountsTable,
   methods: readonly VerificationMethod[],
   caller: Caller,
+  enrolment?: { readonly linkId: string; readonly expiresAt: number },
 ): Promise<OpenedSession> {
   const now = clock.now()
   const secret = newSecret(random)
   const id = newId(random)
-  const expiresAt = now + policy.sessionIdleLifetime
+  const expiresAt = enrolment?.expiresAt ?? now + policy.sessionIdleLifetime
   await queries.sessions.insert({
     id,
     account_id: account.id,
@@ -49,6 +54,7 @@ export async function openSession(
     source: caller.source,
     client: caller.client,
     methods: methods.join(' '),
+    enrolment_link_id: enrolment?.linkId ?? null,
   })
   return { session_id: id, session_secret: secret, username: account.username, expires_at: isoTime(expiresAt) }
 }
@@ -71,24 +77,32 @@ export function createSessions(domain: Domain): Sessions {
       if (!live) throw new Refusal('not_logged_in')
       const { session } = live
       if (now - session.last_used_at >= touchAfter) {
-        const expiresAt = Math.min(now + policy.sessionIdleLifetime, session.created_at + policy.sessionLifetime)
+        const longest = Math.min(now + policy.sessionIdleLifetime, session.created_at + policy.sessionLifetime)
+        const expiresAt = session.enrolment_link_id === null ? longest : session.expires_at
         await store.transaction(queries => queries.sessions.touch(session.id, now, expiresAt))
       }
       return { ...caller, ...live }
     },
 
     async list(member) {
-      const sessions = await store.read.sessions.list(member.account.id, clock.now())
-      return sessions.map(session => ({
-        id: session.id,
-        current: session.id === member.session.id,
-        created_at: isoTime(session.created_at),
-        last_used_at: isoTime(session.last_used_at),
-        expires_at: isoTime(session.expires_at),
-        source: session.source,
-        client: session.client,
-        methods: session.methods.split(' ') as VerificationMethod[],
-      }))
+      const now = clock.now()
+      const entries: SessionEntry[] = []
+      for (const session of await store.read.sessions.list(member.account.id, now)) {
+        const enrolment = await enrolmentOf(store.read, session, now)
+        if (enrolment === undefined) continue
+        entries.push({
+          id: session.id,
+          current: session.id === member.session.id,
+          created_at: isoTime(session.created_at),
+          last_used_at: isoTime(session.last_used_at),
+          expires_at: isoTime(session.expires_at),
+          source: session.source,
+          client: session.client,
+          methods: session.methods.split(' ').filter(Boolean) as VerificationMethod[],
+          enrolment,
+        })
+      }
+      return entries
     },
 
     revoke: (member, sessionId) =>

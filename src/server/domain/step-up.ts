@@ -6,10 +6,12 @@ import { isoTime } from '../../lib/clock.ts'
 import type { ChallengesTable } from '../store/schema.ts'
 import { parseEmailAddress, parsePhoneNumber } from './contacts.ts'
 import type { Domain, Member } from './domain.ts'
+import { finishEnrolment } from './enrolment-links.ts'
 import type { ProofUse, Queries } from './ports/store.ts'
 import { Refusal } from './refusal.ts'
 import { hashSecret, newId, newSecret } from './secret-keys.ts'
 import { admitAttempt } from './throttle.ts'
+import { usernameKey } from './usernames.ts'
 import { beginVerification, boundMethods, judgeVerification } from './verification/methods.ts'
 import type { Subject } from './verification/verifier.ts'
 
@@ -29,11 +31,17 @@ export interface StepUps {
    * Runs a change in one transaction with the consumption of its proof. When the change is refused, the transaction
    * is rolled back and the proof can serve again.
    * @param value what the proof must have been given for, where a value was stated with the challenge
+   * @param holds the ids of other accounts that are held together with the member's own
    * @throws {Refusal} `insufficient_user_authentication`, with a fresh challenge and why.
    */
   withProof<T>(
     member: Member,
-    use: { proof: string | undefined; operation: StepUpOperation; value: string | null },
+    use: {
+      proof: string | undefined
+      operation: StepUpOperation
+      value: string | null
+      holds?: readonly string[] | undefined
+    },
     change: (queries: Queries, challenge: ChallengesTable) => Promise<T>,
   ): Promise<T>
   /** The same, but only looks at the proof: what it authorises is pending, and consumes it when it is finished. */
@@ -42,9 +50,13 @@ export interface StepUps {
     use: { proof: string | undefined; operation: StepUpOperation; value: string | null },
     begin: (queries: Queries, challenge: ChallengesTable) => Promise<T>,
   ): Promise<T>
-  /** Consumes the proof behind a pending binding, in its transaction. */
+  /** Consumes the proof behind a pending binding, in its transaction, with the enrolment link that gave it, if one did. */
   consumePending(queries: Queries, member: Member | null, challengeId: string): Promise<ChallengesTable>
 }
+
+/** What only admins do: its proof is for one value, which is always stated. */
+const isAdminOperation = (operation: StepUpOperation): boolean =>
+  operation.startsWith('account.') || operation.startsWith('token.') || operation.startsWith('rebind.')
 
 class ProofRefused extends Error {
   readonly reason: ProofRefusal
@@ -62,11 +74,17 @@ export function createStepUps(domain: Domain): StepUps {
     if (operation === 'phone.bind') return parsePhoneNumber(value, policy)
     if (operation === 'email.bind') return parseEmailAddress(value).key
     if (operation === 'webauthn.unbind') return value
+    if (operation.startsWith('account.')) return usernameKey(value)
+    if (isAdminOperation(operation)) return value
     throw new Refusal('invalid_request', { detail: `No value can be stated up front for ${operation}.` })
   }
 
   async function createChallenge(member: Member, operation: StepUpOperation, value?: string): Promise<Challenge> {
     const now = clock.now()
+    if (isAdminOperation(operation)) {
+      if (member.account.role !== 'admin') throw new Refusal('admin_required')
+      if (value === undefined) throw new Refusal('invalid_request', { detail: `${operation} needs its value stated.` })
+    }
     const canonical = value === undefined ? null : canonicalValue(operation, value)
     const challenge: ChallengesTable = {
       id: newId(random),
@@ -155,14 +173,22 @@ export function createStepUps(domain: Domain): StepUps {
   /** Turns a refused proof into the answer of RFC 9470 with a fresh challenge, so that any client finds its way. */
   async function answeringWithChallenge<T>(
     member: Member,
-    operation: StepUpOperation,
+    { operation, value }: { operation: StepUpOperation; value: string | null },
     work: () => Promise<T>,
   ): Promise<T> {
     try {
       return await work()
     } catch (error) {
       if (!(error instanceof ProofRefused)) throw error
-      const challenge = await createChallenge(member, operation)
+      // A challenge names the account's methods, which whoever holds a link need not know, and could not answer.
+      if (member.session.enrolment_link_id !== null) {
+        throw new Refusal('insufficient_user_authentication', { reason: error.reason })
+      }
+      const challenge = await createChallenge(
+        member,
+        operation,
+        isAdminOperation(operation) ? (value ?? undefined) : undefined,
+      )
       throw new Refusal('insufficient_user_authentication', { reason: error.reason, challenge })
     }
   }
@@ -194,8 +220,9 @@ export function createStepUps(domain: Domain): StepUps {
     },
 
     withProof: (member, wanted, change) =>
-      answeringWithChallenge(member, wanted.operation, () =>
+      answeringWithChallenge(member, wanted, () =>
         store.transaction(async queries => {
+          await queries.accounts.hold(member.account.id, ...(wanted.holds ?? []))
           const use = useOf(member, wanted)
           const now = clock.now()
           const challenge = await queries.challenges.consumeProof(use, now)
@@ -208,8 +235,9 @@ export function createStepUps(domain: Domain): StepUps {
       ),
 
     withPendingProof: (member, wanted, begin) =>
-      answeringWithChallenge(member, wanted.operation, () =>
+      answeringWithChallenge(member, wanted, () =>
         store.transaction(async queries => {
+          await queries.accounts.hold(member.account.id)
           const use = useOf(member, wanted)
           const challenge = await queries.challenges.findByProof(use.proofHash)
           const reason = refusalOf(challenge, use, clock.now())
@@ -226,6 +254,7 @@ export function createStepUps(domain: Domain): StepUps {
       if (member && challenge.session_id !== member.session.id) {
         throw new Refusal('insufficient_user_authentication', { reason: 'other_session' satisfies ProofRefusal })
       }
+      if (member) await finishEnrolment(queries, member.session, clock.now())
       return challenge
     },
   }

@@ -49,6 +49,12 @@ export type ThrottleKind = keyof typeof throttlePolicies
 const dayLimit = 100
 const day = 24 * hour
 
+/**
+ * After so many milliseconds without a guess, guesses at an authenticator are forgotten: as many days as there are
+ * guesses before one a day is left. Whoever waits for it has no more guesses than whoever goes on at one a day.
+ */
+export const guessesForgottenAfter = dayLimit * day
+
 /** What is left of `previous` at `now`: how many attempts, and from when on the next of them is forgotten. */
 function remembered({ forgetEvery }: ThrottlePolicy, previous: ThrottlesTable | undefined, now: number) {
   if (!previous) return { failures: 0, since: now }
@@ -70,7 +76,9 @@ export function countAttempt(
   const failures = earlier + 1
   const over = failures - policy.free
   const wait = over < 0 ? 0 : Math.min(policy.longest, policy.firstWait * policy.factor ** Math.min(over, 40))
-  const blockedUntil = now + (policy.forgetEvery === 0 && failures >= dayLimit ? day : wait)
+  const longWait = policy.forgetEvery === 0 && failures >= dayLimit ? day : wait
+  // Without a wait it is no time at all: to a process whose clock is behind, the time of this one would lie ahead.
+  const blockedUntil = longWait === 0 ? 0 : now + longWait
   return {
     next: { key, failures, last_failure_at: since, blocked_until: blockedUntil },
     attemptsLeft: Math.max(0, policy.free - failures),
@@ -90,20 +98,41 @@ export interface Throttled {
  */
 export async function admitAttempt(queries: Queries, throttled: readonly Throttled[], now: number): Promise<number> {
   let left = Number.POSITIVE_INFINITY
-  const writes: { previous: ThrottlesTable | undefined; next: ThrottlesTable }[] = []
-  for (const { kind, key } of throttled) {
-    const name = `${kind}:${key}`
-    const previous = await queries.throttles.find(name)
-    const outcome = countAttempt(throttlePolicies[kind], previous, name, now)
-    if ('blockedUntil' in outcome) throw throttledUntil(outcome.blockedUntil, now)
-    writes.push({ previous, next: outcome.next })
-    if (kind === 'guess') left = Math.min(left, outcome.attemptsLeft)
+  const counted: { throttle: Throttled; count: Count }[] = []
+  for (const throttle of throttled) {
+    const count = countOne(throttle, await queries.throttles.find(nameOf(throttle)), now)
+    counted.push({ throttle, count })
   }
-  for (const { previous, next } of writes) {
-    // Another process counted in between: its attempt came first, and this one is refused rather than lost.
-    if (!(await queries.throttles.replace(previous, next))) throw throttledUntil(now + second, now)
+  for (const { throttle, count } of counted) {
+    const { next, previous } = count
+    const isWritten = await queries.throttles.replace(previous, next)
+    const { attemptsLeft } = isWritten ? count : await countHeld(queries, throttle, now)
+    if (throttle.kind === 'guess') left = Math.min(left, attemptsLeft)
   }
   return left
+}
+
+interface Count {
+  readonly previous: ThrottlesTable | undefined
+  readonly next: ThrottlesTable
+  readonly attemptsLeft: number
+}
+
+const nameOf = ({ kind, key }: Throttled): string => `${kind}:${key}`
+
+function countOne(throttle: Throttled, previous: ThrottlesTable | undefined, now: number): Count {
+  const outcome = countAttempt(throttlePolicies[throttle.kind], previous, nameOf(throttle), now)
+  if ('blockedUntil' in outcome) throw throttledUntil(outcome.blockedUntil, now)
+  return { previous, ...outcome }
+}
+
+/** Somebody counted in between. Whoever holds the row is alone with it; one that is not there yet another may insert. */
+async function countHeld(queries: Queries, throttle: Throttled, now: number): Promise<Count> {
+  for (let tries = 0; tries < 3; tries += 1) {
+    const count = countOne(throttle, await queries.throttles.hold(nameOf(throttle)), now)
+    if (await queries.throttles.replace(count.previous, count.next)) return count
+  }
+  throw throttledUntil(now + second, now)
 }
 
 /**
@@ -111,15 +140,18 @@ export async function admitAttempt(queries: Queries, throttled: readonly Throttl
  * that stands is not lifted.
  */
 export async function forgiveAttempt(queries: Queries, throttled: readonly Throttled[]): Promise<void> {
-  for (const { kind, key } of throttled) {
-    const name = `${kind}:${key}`
-    if (kind === 'guess') {
-      await queries.throttles.clear([name])
+  const { throttles } = queries
+  const oneFewer = (row: ThrottlesTable) => throttles.replace(row, { ...row, failures: Math.max(0, row.failures - 1) })
+  for (const throttle of throttled) {
+    const name = nameOf(throttle)
+    if (throttle.kind === 'guess') {
+      await throttles.clear([name])
       continue
     }
-    const previous = await queries.throttles.find(name)
-    if (previous)
-      await queries.throttles.replace(previous, { ...previous, failures: Math.max(0, previous.failures - 1) })
+    const previous = await throttles.find(name)
+    if (!previous || (await oneFewer(previous))) continue
+    const held = await throttles.hold(name)
+    if (held) await oneFewer(held)
   }
 }
 

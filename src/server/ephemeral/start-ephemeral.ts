@@ -1,14 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { serviceScopes } from '../../contract/schemas.ts'
 import { toBase64url } from '../../lib/base64url.ts'
 import { createMailbox } from '../../simulators/mailbox/mailbox.ts'
 import { startOuterEdge } from '../../simulators/outer-edge.ts'
 import { startSecurityKey } from '../../simulators/security-key/index.ts'
 import { startWeChatSimulator } from '../../simulators/wechat/simulator.ts'
-import { type Edge, startServer } from '../app.ts'
+import { type Edge, migrateDatabase, startServer } from '../app.ts'
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load-config.ts'
+import { ConfigError, loadConfig } from '../config/load-config.ts'
+import { createOwnToken } from '../domain/admin/authority.ts'
 import type { MessageSender } from '../domain/ports/messages.ts'
 import { freePort } from '../free-port.ts'
 import { wechatCallbackPath } from '../routes/wechat-callback.ts'
@@ -40,7 +42,7 @@ const day = 24 * 60 * 60_000
  */
 export async function startEphemeral(
   edge: Omit<Edge, 'senders'>,
-  options: { port: number; env: Readonly<Record<string, string | undefined>> },
+  options: { port: number; database?: string | undefined; env: Readonly<Record<string, string | undefined>> },
 ): Promise<EphemeralServer> {
   const { clock, random } = edge
   const folder = mkdtempSync(join(tmpdir(), 'hufud-ephemeral-'))
@@ -69,8 +71,13 @@ export async function startEphemeral(
     const { appId, appSecret, token, encodingAesKey } = wechat.credentials
     const config: Config = {
       ...loadConfig(
-        { database: `sqlite:${join(folder, 'hufud.db')}` },
-        { HOME: folder, HUFUD_LISTEN: `localhost:${port}`, HUFUD_ORIGIN: `http://localhost:${port}` },
+        { database: options.database ?? `sqlite:${join(folder, 'hufud.db')}` },
+        {
+          HOME: folder,
+          HUFUD_LISTEN: `localhost:${port}`,
+          HUFUD_ORIGIN: `http://localhost:${port}`,
+          HUFUD_SECRET_KEY: toBase64url(random.bytes(32)),
+        },
       ),
       wechat: {
         appId,
@@ -86,17 +93,21 @@ export async function startEphemeral(
         authorizeUrl: wechat.baseUrl,
       },
     }
+    await migrateDatabase(config.database, { contract: false, clock })
     const server = await startServer(config, { ...edge, senders: { phone: sender, email: sender } })
     closing.push(() => server.close())
     const url = `http://localhost:${port}`
     wechat.setCallbackUrl(`${url}${wechatCallbackPath}`)
 
-    const { accounts, credentials } = server.services
+    const { accounts, credentials, domain } = server.services
+    if (await domain.store.read.accounts.exist()) {
+      throw new ConfigError('--database: this one has accounts. A server for trying out takes an empty one, or none.')
+    }
     const password = toBase64url(random.bytes(12))
-    const link = await accounts.create({ username, emailAddress }, 'hufud serve --ephemeral')
+    const link = await accounts.create({ username, emailAddress }, { source: 'hufud serve --ephemeral' })
     const caller = { source: 'hufud serve --ephemeral', client: 'hufud', locale: 'en' } as const
     await credentials.redeemEnrolmentLink(caller, link.link_secret, password)
-    const adminToken = await accounts.createServiceCredential(['accounts', 'messages'], day)
+    const adminToken = await createOwnToken(domain, serviceScopes, day)
     return {
       listening: {
         event: 'listening',

@@ -8,7 +8,7 @@ import { wordsOf } from './words.ts'
 /** A sentence for a person, in their language. */
 export const sentence = wordsOf(en, zhCN)
 
-type Destination = { readonly channel: 'phone' | 'email'; readonly destination: string }
+export type Destination = { readonly channel: 'phone' | 'email'; readonly destination: string }
 
 /**
  * The message that carries a code. A mail's subject ends with the code, and its text has it on a line of its own; a
@@ -41,6 +41,8 @@ export interface NoticeFacts {
   readonly at: number
   /** Where the change came from: an address. */
   readonly source: string
+  /** Whether an admin made the change: then its source is nobody's business, and undoing it not the owner's. */
+  readonly byAdmin?: boolean
   /** Masked `old` and `new`. */
   readonly values: Readonly<Record<string, string>>
   /** The address that takes the change back; `null` where there is none, and commands are told in its place. */
@@ -50,7 +52,7 @@ export interface NoticeFacts {
 }
 
 /** `2026-11-22 13:05`, in UTC. */
-const minute = (milliseconds: number): string => isoTime(milliseconds).slice(0, 16).replace('T', ' ')
+export const minute = (milliseconds: number): string => isoTime(milliseconds).slice(0, 16).replace('T', ' ')
 
 /**
  * The message that tells of a change: what, when, from where, and how to undo it. A mail has it all; a text message
@@ -63,18 +65,20 @@ export function noticeMessage(
   serviceName: string,
   locale: Locale,
 ): NewMessage {
-  const { username, source, link } = facts
+  const { username, source, link, byAdmin = false } = facts
+  const name = sentence(locale, `${what}.name`)
   const notice = {
-    what: sentence(locale, `${what}.name`),
+    what: byAdmin ? sentence(locale, 'name_by_admin', { name }) : name,
     account: maskUsername(username),
     time: minute(facts.at),
   }
   const say = (key: ServerMessageKey, values: Readonly<Record<string, string>> = {}) =>
     sentence(locale, key, { service: serviceName, time: notice.time, ...values })
-  const mail = () => [
-    say('mail_notice', { what: sentence(locale, what, facts.values), username, source }),
-    ...undoing(say, link, facts.linkExpiresAt),
-  ]
+  const told = { what: sentence(locale, what, facts.values), username, source }
+  const mail = () =>
+    byAdmin
+      ? [say('mail_notice_by_admin', told)]
+      : [say('mail_notice', told), ...undoing(say, link, facts.linkExpiresAt)]
   const sms = { name: notice.what, account: notice.account }
   return {
     channel,
@@ -84,9 +88,11 @@ export function noticeMessage(
     text:
       channel === 'email'
         ? mail().join('\n\n')
-        : link === null
-          ? say('sms_notice', sms)
-          : say('sms_notice_link', { ...sms, link }),
+        : byAdmin
+          ? say('sms_notice_by_admin', sms)
+          : link === null
+            ? say('sms_notice', sms)
+            : say('sms_notice_link', { ...sms, link }),
     code: null,
     link,
     notice,

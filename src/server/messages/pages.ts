@@ -59,6 +59,15 @@ export const enPages = {
   invalid_what: 'Nothing was changed. Scan the QR code on your terminal again.',
   fault_title: 'The account server made a mistake',
   fault_what: 'Whether something was changed, your terminal shows. The operator finds the cause in the log.',
+  enrol_title: 'This link is for the hufu command line',
+  enrol_what: 'It works once, for one of these. The message that it came with says which:',
+  enrol_password: 'Set the password',
+  enrol_totp: 'Bind an authenticator app',
+  enrol_webauthn: 'Bind a security key',
+  enrol_save:
+    'Copy the whole address of this page into a file that only you can read, here "link.txt", and run the command in a terminal. No login is needed. Where there is no file: "--link-file -" reads the link from the standard input.',
+  enrol_close:
+    'Give the link to nobody: whoever has it first can use it. Your browser has not sent its secret part to anybody; close this page, and delete the file afterwards.',
 } as const
 
 export type PageMessageKey = keyof typeof enPages
@@ -117,6 +126,15 @@ export const zhPages: Readonly<Record<PageMessageKey, string>> = {
   invalid_what: '未做任何变更，请重新扫描终端上的二维码。',
   fault_title: '账户服务器出错',
   fault_what: '是否已变更以终端显示为准，原因请管理员查看日志。',
+  enrol_title: '此链接供 hufu 命令行使用',
+  enrol_what: '链接只能使用一次，仅用于下列操作之一，具体见随链接一同给出的说明：',
+  enrol_password: '设置密码',
+  enrol_totp: '绑定身份验证器应用',
+  enrol_webauthn: '绑定安全密钥',
+  enrol_save:
+    '请将本页的完整网址复制到仅本人可读的文件中（此处为 link.txt），然后在终端运行相应命令，无需登录。如果不便保存文件，可用 --link-file - 从标准输入读取链接。',
+  enrol_close:
+    '请勿将链接告诉他人：谁先拿到，谁就能使用。浏览器没有发送链接中的保密部分；请关闭本页，并在使用后删除该文件。',
 }
 
 /** A sentence of a page, as plain text. */

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Clock } from '../../lib/clock.ts'
 import type { Counted, Counters } from '../domain/ports/counters.ts'
-import type { FigureQueries, ProviderHealthQueries, Queries } from '../domain/ports/store.ts'
+import type { ConnectionFigures, FigureQueries, ProviderHealthQueries, Queries } from '../domain/ports/store.ts'
 
 /** An answered request; nothing of its address but the route's pattern. */
 export interface AnsweredRequest {
@@ -17,6 +17,8 @@ export interface Metrics extends Counters {
   answered(request: AnsweredRequest): void
   /** From now on the outbox and the state of providers are read from there, at each scrape. */
   watch(read: Pick<Queries, 'figures' | 'providerHealth'>): void
+  /** From now on the connections to the database are read by `figures`, at each scrape. */
+  watchConnections(figures: () => ConnectionFigures): void
   /** All figures in the text format of Prometheus, 0.0.4. */
   text(): Promise<string>
   readonly contentType: string
@@ -29,7 +31,9 @@ const counted: CountedLabels = {
   deliveries: ['Attempts to deliver a message.', 'channel', 'provider', 'outcome'],
   messages_failed: ['Messages that were given up.', 'channel', 'purpose', 'failure'],
   receipts: ['Receipts that providers pushed.', 'provider', 'receipt'],
+  transactions_retried: ['Transactions that were run again.', 'reason'],
   reversals: ['Links that undid a change, or were refused.', 'item', 'outcome'],
+  rows_removed: ['Rows that had had their time.', 'kind'],
 }
 
 /** Seconds: from a read of the database to a password hash that had to wait. */
@@ -61,13 +65,16 @@ export function createMetrics({ clock }: { readonly clock: Clock }): Metrics {
   })
   const readings: (() => Promise<void>)[] = []
   return {
-    count: (name, labels) => counters.get(name)?.inc({ ...labels }),
+    count: (name, labels, by = 1) => counters.get(name)?.inc({ ...labels }, by),
     answered({ method, route = 'none', status, milliseconds }) {
       requests.inc({ method, route, status })
       durations.observe({ method, route }, milliseconds / 1000)
     },
     watch({ figures, providerHealth }) {
       readings.push(watchOutbox(figures, clock, registers), watchProviders(providerHealth, clock, registers))
+    },
+    watchConnections(figures) {
+      readings.push(watchConnections(figures, registers))
     },
     async text() {
       // Before the registry is asked: it asks its figures all at once, and two of them come of one reading.
@@ -127,5 +134,26 @@ function watchProviders(
       off.set({ provider }, retry_at > clock.now() ? 1 : 0)
       failures.set({ provider }, inARow)
     }
+  }
+}
+
+/** @returns reads the figures anew */
+function watchConnections(figures: () => ConnectionFigures, registers: Registry[]): () => Promise<void> {
+  const connections = new Gauge({
+    name: 'hufud_database_connections',
+    help: 'Connections to the database: in use, and idle.',
+    labelNames: ['state'],
+    registers,
+  })
+  const waiting = new Gauge({
+    name: 'hufud_database_waiting',
+    help: 'Statements and transactions that wait for a connection to the database.',
+    registers,
+  })
+  return async () => {
+    const now = figures()
+    connections.set({ state: 'in_use' }, now.inUse)
+    connections.set({ state: 'idle' }, now.open - now.inUse)
+    waiting.set(now.waiting)
   }
 }

@@ -1,7 +1,9 @@
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify'
 import { serverHeader } from '../../contract/server.ts'
+import { StoreUnavailable } from '../domain/ports/store-unavailable.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
+import { serveEnrol } from './enrol.ts'
 import { sendProblem } from './problems.ts'
 import { serveReceipts } from './receipts.ts'
 import { serveContract } from './routes.ts'
@@ -38,6 +40,8 @@ export function createHttpServer({
     requestTimeout,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     forceCloseConnections: 'idle',
+    // Whatever comes over a connection that is still open while the server stops is served: that is its last.
+    return503OnClosing: false,
     // The longest is the secret in the address of receipts.
     routerOptions: { maxParamLength: 128 },
   })
@@ -63,6 +67,10 @@ export function createHttpServer({
       if (error.cause instanceof Error) request.log.warn({ code: error.code, cause: error.cause.message }, 'refused')
       return sendProblem(reply, error.code, error.members)
     }
+    if (error instanceof StoreUnavailable) {
+      request.log.warn({ cause: error.message }, 'the database could not be used')
+      return sendProblem(reply, 'busy', { retry_after: 1 })
+    }
     const known = frameworkProblems[error.code]
     if (known) return sendProblem(reply, known)
     if (error.statusCode && error.statusCode >= 400 && error.statusCode < 500)
@@ -70,18 +78,11 @@ export function createHttpServer({
     request.log.error({ err: { name: error.name, message: error.message, stack: error.stack } }, 'internal error')
     return sendProblem(reply, 'internal_error', { request_id: request.id })
   })
-  // Where somebody lands who opens an enrolment link in a browser; its secret stays behind the `#`, in the browser.
-  app.get('/enrol', async (_request, reply) =>
-    reply
-      .type('text/plain; charset=utf-8')
-      .send(
-        'This link is for the hufu command line. Save it in a file of your own, then: hufu passwd --link-file FILE\n',
-      ),
-  )
   serveContract(app, services)
   serveWeChatCallback(app, services)
   serveReceipts(app, services)
   serveUndo(app, services)
+  serveEnrol(app, services)
   serveWeChatAuthorisation(app, services)
   return app
 }

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import * as account from '../../contract/account.ts'
-import * as admin from '../../contract/admin.ts'
 import * as bindings from '../../contract/bindings.ts'
 import * as credentials from '../../contract/credentials.ts'
+import * as enrolments from '../../contract/enrolments.ts'
 import * as logins from '../../contract/logins.ts'
 import * as messages from '../../contract/messages.ts'
 import * as server from '../../contract/server.ts'
@@ -14,6 +14,8 @@ import { listMessages, readMessage } from '../domain/delivery/message-status.ts'
 import { listEvents, readOverview } from '../domain/overview.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
+import { serveAdmin } from './admin.ts'
+import { serveRebind } from './rebind.ts'
 import { serveOperation } from './serve-operation.ts'
 
 /** Serves every operation of the contract. A test holds the contract against what is served. */
@@ -26,6 +28,7 @@ export function serveContract(app: FastifyInstance, services: Services): void {
   serveUnbinding(app, services)
   serveMessages(app, services)
   serveAdmin(app, services)
+  serveRebind(app, services)
 }
 
 function serveServer(app: FastifyInstance, services: Services): void {
@@ -68,6 +71,9 @@ function serveAccount(app: FastifyInstance, services: Services): void {
   )
   serveOperation(app, services, credentials.redeemEnrolmentLink, ({ caller, body }) =>
     services.credentials.redeemEnrolmentLink(caller, body.link_secret, body.new_password),
+  )
+  serveOperation(app, services, enrolments.openEnrolment, ({ caller, body }) =>
+    services.enrolments.open(caller, body.link_secret, body.purpose),
   )
 }
 
@@ -141,19 +147,5 @@ function serveUnbinding(app: FastifyInstance, services: Services): void {
 function serveMessages(app: FastifyInstance, services: Services): void {
   const { domain } = services
   serveOperation(app, services, messages.readMessage, ({ params }) => readMessage(domain, params.message_id))
-  serveOperation(app, services, messages.listMessages, ({ query }) => listMessages(domain, query), 'messages')
-}
-
-function serveAdmin(app: FastifyInstance, services: Services): void {
-  serveOperation(
-    app,
-    services,
-    admin.createAccount,
-    ({ body, caller }) =>
-      services.accounts.create(
-        { username: body.username, emailAddress: body.email_address, phoneNumber: body.phone_number },
-        caller.source,
-      ),
-    'accounts',
-  )
+  serveOperation(app, services, messages.listMessages, ({ query }) => listMessages(domain, query))
 }

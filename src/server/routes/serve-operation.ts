@@ -1,10 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TSchema } from 'typebox/type'
-import type { ServiceScope } from '../../contract/admin.ts'
 import type { AnswerOf, BodyOf, Operation, ParamsOf, QueryOf } from '../../contract/operation.ts'
 import { proofHeader } from '../../contract/server.ts'
 import { printable } from '../../lib/printable.ts'
-import type { Caller, Member } from '../domain/domain.ts'
+import { authenticateActor } from '../domain/admin/authority.ts'
+import type { Actor, Caller, Member } from '../domain/domain.ts'
+import { confineEnrolment } from '../domain/enrolment-links.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
 import { answerValidation, requestValidation, type Validation } from './validation.ts'
@@ -22,7 +23,7 @@ export function callerOf(request: FastifyRequest): Caller {
 }
 
 const bearerOf = (request: FastifyRequest): string | undefined =>
-  /^Bearer ([A-Za-z0-9_-]{43})$/i.exec(request.headers.authorization ?? '')?.[1]
+  /^Bearer ((?:hufu_)?[A-Za-z0-9_-]{43})$/i.exec(request.headers.authorization ?? '')?.[1]
 
 function proofOf(request: FastifyRequest): string | undefined {
   const header = request.headers[proofHeader]
@@ -38,7 +39,9 @@ interface Given<O extends Operation> {
 }
 
 type Handler<O extends Operation> = (
-  given: Given<O> & (O['access'] extends 'session' ? { readonly member: Member } : unknown),
+  given: Given<O> &
+    (O['access'] extends 'session' ? { readonly member: Member } : unknown) &
+    (O['access'] extends 'admin' ? { readonly actor: Actor } : unknown),
 ) => Promise<AnswerOf<O>>
 
 /** An answer that is not of the contract: a bug, which must not reach a client as if it were one. */
@@ -58,7 +61,8 @@ export function serveOperation<const O extends Operation>(
   services: Services,
   operation: O,
   handle: Handler<O>,
-  scope?: ServiceScope,
+  /** In bytes, where it is not the usual. */
+  { longestBody }: { longestBody?: number } = {},
 ): void {
   const validations = {
     params: operation.params && requestValidation(operation.params),
@@ -71,19 +75,17 @@ export function serveOperation<const O extends Operation>(
   app.route({
     method: operation.method,
     url: operation.url,
+    ...(longestBody === undefined ? {} : { bodyLimit: longestBody }),
     async handler(request: FastifyRequest, reply: FastifyReply) {
       const caller = callerOf(request)
-      const member =
-        operation.access === 'session' ? await services.sessions.authenticate(bearerOf(request), caller) : undefined
-      if (operation.access === 'service') {
-        await services.accounts.checkServiceCredential(bearerOf(request), scope ?? operation.id)
-      }
+      const proof = proofOf(request)
+      const { member, actor } = await whoAsks(services, operation, { bearer: bearerOf(request), caller, proof })
       const query = request.query as Record<string, unknown>
       readIntegers(query, integers)
       check(validations.params, request.params, 'params')
       check(validations.query, query, 'query')
       check(validations.body, request.body, 'body')
-      const given = { params: request.params, query, body: request.body, caller, member, proof: proofOf(request) }
+      const given = { params: request.params, query, body: request.body, caller, member, actor, proof }
       const result = await handle(given as unknown as Parameters<typeof handle>[0])
       reply.code(operation.status).header('cache-control', 'no-store')
       if (!answer) return reply.send()
@@ -96,6 +98,22 @@ export function serveOperation<const O extends Operation>(
       return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(result))
     },
   })
+}
+
+/** Whoever may call the operation. @throws {Refusal} when it is not whoever calls */
+async function whoAsks(
+  services: Services,
+  operation: Operation,
+  { bearer, caller, proof }: { bearer: string | undefined; caller: Caller; proof: string | undefined },
+): Promise<{ member?: Member; actor?: Actor }> {
+  const { domain, sessions } = services
+  if (operation.access === 'anyone') return {}
+  if (operation.access === 'session') {
+    const member = await sessions.authenticate(bearer, caller)
+    await confineEnrolment(domain, member.session, operation.enrolment)
+    return { member }
+  }
+  return { actor: await authenticateActor({ domain, sessions }, { bearer, caller, proof }, operation.scope ?? null) }
 }
 
 /** The parameters of a query that its schema says are integers: a URL has only text for them. */

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { authorisedPath } from '../domain/bindings/wechat-authorisation.ts'
 import { invitationPath } from '../domain/bindings/wechat-invitation.ts'
 import type { Locale } from '../domain/domain.ts'
+import { StoreUnavailable } from '../domain/ports/store-unavailable.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Services } from '../domain/services.ts'
 import {
@@ -49,6 +50,10 @@ function sendFault(error: FastifyError, request: FastifyRequest, reply: FastifyR
   if (error instanceof Refusal && error.code === 'throttled') {
     const seconds = Number(error.members.retry_after ?? 1)
     return sendPage(reply.header('retry-after', String(seconds)), 429, throttledPage(locale, seconds))
+  }
+  if (error instanceof StoreUnavailable) {
+    request.log.warn({ cause: error.message }, 'the database could not be used')
+    return sendPage(reply.header('retry-after', '1'), 503, faultPage(locale))
   }
   const { statusCode = 500 } = error
   if (statusCode >= 400 && statusCode < 500) return sendPage(reply, statusCode, invalidPage(locale))

@@ -24,6 +24,14 @@ function argumentOf(values: readonly unknown[], { index, member }: Placeholder):
   return member === undefined ? value : (value as Record<string, unknown>)[member]
 }
 
+const built = new WeakSet<object>()
+
+/** Has a query known as one whose text is one of few, and comes again. */
+export const setCompiledOnce = ({ queryId }: CompiledQuery): void => void built.add(queryId)
+
+/** Whether the text of a query is one of few, and comes again. */
+export const isCompiledOnce = ({ queryId }: CompiledQuery): boolean => built.has(queryId)
+
 /**
  * A query that is built and compiled by its first call, for each kind of database; later calls only put their
  * arguments in, in or out of a transaction. For the queries of busy requests: Kysely takes longer to build one than
@@ -42,6 +50,7 @@ export function compiledOnce<A extends readonly unknown[], R>(
     if (!query) {
       query = build(db, ...(values.map(placeholderFor) as unknown as A)).compile()
       compiled.set(adapter, query)
+      setCompiledOnce(query)
     }
     const parameters = query.parameters.map(value => (value instanceof Placeholder ? argumentOf(values, value) : value))
     const ready = { ...query, parameters }

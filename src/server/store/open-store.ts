@@ -1,75 +1,60 @@
-import { chmodSync, closeSync, openSync } from 'node:fs'
-import { type ConnectionProvider, Kysely } from 'kysely'
-import type { Queries, Store } from '../domain/ports/store.ts'
-import { GroupCommit } from './group-commit.ts'
-import type { Handle } from './handle.ts'
-import { migrate } from './migrate.ts'
-import { accountQueries } from './queries/accounts.ts'
-import { authenticatorQueries } from './queries/authenticators.ts'
-import { bindingQueries } from './queries/bindings.ts'
-import { figureQueries } from './queries/figures.ts'
-import { linkQueries, settingQueries } from './queries/links-and-settings.ts'
-import { loginQueries, sessionQueries } from './queries/logins-and-sessions.ts'
-import { outboxQueries, providerHealthQueries } from './queries/outbox.ts'
-import { eventQueries, throttleQueries } from './queries/records.ts'
-import { reversalQueries } from './queries/reversals.ts'
-import { challengeQueries, codeQueries } from './queries/step-up.ts'
-import { wechatAuthorisationQueries } from './queries/wechat-authorisations.ts'
-import type { Tables } from './schema.ts'
-import { SqliteDialect } from './sqlite-dialect.ts'
+import { type Clock, systemClock } from '../../lib/clock.ts'
+import type { Random } from '../../lib/random.ts'
+import type { DatabaseConfig } from '../config/config.ts'
+import { type Counters, noCounters } from '../domain/ports/counters.ts'
+import type { Store } from '../domain/ports/store.ts'
+import type { SchemaMigration } from './migrations/all.ts'
+import type { PostgresInspection } from './postgres/inspect.ts'
+import { migrateSqlite, openSqliteStore } from './sqlite-store.ts'
 
-const queriesOn = (db: Handle): Queries => ({
-  accounts: accountQueries(db),
-  sessions: sessionQueries(db),
-  logins: loginQueries(db),
-  challenges: challengeQueries(db),
-  codes: codeQueries(db),
-  bindings: bindingQueries(db),
-  wechatAuthorisations: wechatAuthorisationQueries(db),
-  authenticators: authenticatorQueries(db),
-  throttles: throttleQueries(db),
-  events: eventQueries(db),
-  outbox: outboxQueries(db),
-  figures: figureQueries(db),
-  providerHealth: providerHealthQueries(db),
-  links: linkQueries(db),
-  reversals: reversalQueries(db),
-  settings: settingQueries(db),
-})
+export { openSqliteStore } from './sqlite-store.ts'
 
-/** Creates the file of a database, readable and writable by its owner alone, before SQLite would with a wider mode. */
-function createPrivateFile(path: string): void {
-  closeSync(openSync(path, 'a', 0o600))
-  chmodSync(path, 0o600)
+/** What a store needs beside its database. */
+export interface StoreEdge {
+  readonly random: Random
+  /** Left out: nothing is counted. */
+  readonly counters?: Counters
+}
+
+/** What `migrateDatabase` did and left. */
+export interface MigrationReport {
+  readonly applied: readonly SchemaMigration[]
+  /** Those that wait until no process of the release before runs. */
+  readonly held: readonly SchemaMigration[]
 }
 
 /**
- * Opens the SQLite database at `path` and brings its schema up to date.
- * @throws when the file can't be opened, or was written by a newer hufud.
+ * Applies the migrations that are pending; `contract` ones only where that is said, or nobody else can be using the
+ * database.
+ * @throws {StoreUnavailable}
+ * @throws {SchemaUnfit}
  */
-export async function openSqliteStore(path: string): Promise<Store> {
-  createPrivateFile(path)
-  const dialect = new SqliteDialect(path)
-  const db = new Kysely<Tables>({ dialect })
-  await migrate(db)
-  const executor = db.getExecutor()
-  const driver = dialect.createDriver()
-  const groups = new GroupCommit(dialect.turns, (provider: ConnectionProvider) =>
-    queriesOn(
-      new Kysely<Tables>({
-        config: { dialect },
-        dialect,
-        driver,
-        executor: executor.withConnectionProvider(provider),
-      }),
-    ),
-  )
-  return {
-    read: queriesOn(db),
-    transaction: body => groups.transaction(body),
-    ping: async () => {
-      await db.selectFrom('settings').select('name').limit(1).execute()
-    },
-    close: () => db.destroy(),
-  }
+export async function migrateDatabase(
+  database: DatabaseConfig,
+  { contract, clock }: { readonly contract: boolean; readonly clock: Clock },
+): Promise<MigrationReport> {
+  if (database.engine === 'sqlite') return { applied: await migrateSqlite(database.path, clock.now()), held: [] }
+  const { migratePostgres } = await import('./postgres/migrate-postgres.ts')
+  return migratePostgres(database.url, { contract }, clock)
+}
+
+/** As `postgres/inspect.ts` says, which is loaded only where PostgreSQL is asked for. */
+export async function inspectPostgres(url: string): Promise<PostgresInspection> {
+  const postgres = await import('./postgres/inspect.ts')
+  return postgres.inspectPostgres(url)
+}
+
+/**
+ * Opens the configured database. A schema in SQLite is brought up to date first; one in PostgreSQL must be, since other
+ * processes may be working on it.
+ * @throws when it can't be reached, or its schema is not one that this program works with.
+ */
+export async function openStore(
+  database: DatabaseConfig,
+  { random, counters = noCounters }: StoreEdge,
+): Promise<Store> {
+  if (database.engine === 'sqlite') return openSqliteStore(database.path)
+  const { openPostgresStore } = await import('./postgres/open-postgres.ts')
+  // What it waits for is the database, whatever the time may be elsewhere.
+  return openPostgresStore(database, { random, counters, clock: systemClock })
 }

@@ -23,6 +23,8 @@ export interface Tables {
   provider_health: ProviderHealthTable
   reversals: ReversalsTable
   wechat_authorisations: WeChatAuthorisationsTable
+  bulk_runs: BulkRunsTable
+  bulk_rows: BulkRowsTable
 }
 
 export interface AccountsTable {
@@ -109,6 +111,8 @@ export interface SessionsTable {
   client: string
   /** The verification methods of its login, joined by blanks. */
   methods: string
+  /** Where set, the session was opened by this enrolment link and serves for nothing but what the link is for. */
+  enrolment_link_id: string | null
 }
 
 export interface LoginsTable {
@@ -199,6 +203,10 @@ export interface EventsTable {
   source: string
   /** JSON object of texts, masked. */
   details: string
+  /** Who did it, where it was not the account's owner: `admin:USERNAME`, `token:NAME`; NULL else. */
+  actor: string | null
+  /** The bulk run that it belongs to. */
+  run_id: string | null
 }
 
 export interface OutboxTable {
@@ -284,15 +292,62 @@ export interface EnrolmentLinksTable {
   created_at: number
   expires_at: number
   used_at: number | null
+  /** What it lets the owner do: set a `password`, bind `totp`, bind `webauthn`. */
+  purpose: string
 }
 
 export interface ServiceCredentialsTable {
   id: string
   secret_hash: string
+  /** Joined by blanks. */
   scopes: string
   created_at: number
   expires_at: number
   revoked_at: number | null
+  /** What its maker calls it; empty for those that this server made itself. */
+  name: string
+  /** The admin's account; NULL for those that this server made itself. */
+  created_by: string | null
+  last_used_at: number | null
+}
+
+/** A file of rebindings that an admin's proof or token stands behind, or the undoing of one. */
+export interface BulkRunsTable {
+  /** Chosen by the client, who notes it before it asks for the run: 128 random bits. */
+  id: string
+  /** `rebind` or `undo`. */
+  kind: string
+  /** The run that this one undoes. */
+  undoes: string | null
+  /** `admin:USERNAME` or `token:NAME`. */
+  started_by: string
+  /** The admin's account, or NULL; whose the run is, together with `credential_id`. */
+  account_id: string | null
+  credential_id: string | null
+  /** SHA-256 of the secret without which no batch is taken; unique. */
+  secret_hash: string
+  secret_expires_at: number
+  /** Hex; NULL of an undoing. */
+  file_sha256: string | null
+  row_count: number
+  /** The SHA-256 of each batch, 32 bytes one after the other: what the proof was given for. */
+  batch_digests: Uint8Array
+  reason: string
+  /** 1: the owners are told. */
+  notify: number
+  created_at: number
+  finished_at: number | null
+}
+
+/** A row that was applied: by its being here it is known not to be applied again. */
+export interface BulkRowsTable {
+  run_id: string
+  /** The row's number in its file, from 1. */
+  row_number: number
+  account_id: string
+  applied_at: number
+  /** JSON of what the row changed, as it was before and after: what undoing goes by. Secrets are in it as in their tables. */
+  changes: string
 }
 
 export interface SettingsTable {

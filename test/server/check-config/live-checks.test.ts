@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { afterAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { systemRandom } from '../../../src/lib/random.ts'
@@ -47,6 +48,9 @@ async function run(options: { live?: true; to?: string[] }, openers: Partial<Pro
         stdout += part
       },
       stderr: () => {},
+      write: async () => {},
+      stdin: Readable.from([]),
+      stdoutIsTerminal: false,
       stop: new AbortController().signal,
     },
     openers,

@@ -39,7 +39,7 @@ describe('the configuration', () => {
     expect(config).toMatchObject({
       host: '127.0.0.1',
       port: 8420,
-      databasePath: '/home/a/.local/share/hufud/hufud.db',
+      database: { engine: 'sqlite', path: '/home/a/.local/share/hufud/hufud.db' },
       secretKey: { file: '/home/a/.local/share/hufud/hufud.db.key' },
       policy: { origins: ['http://localhost:8420'], rpId: 'localhost', minimumPasswordLength: 6 },
       wechat: undefined,
@@ -49,10 +49,13 @@ describe('the configuration', () => {
 
   test('options come before the environment, the environment before the file', async () => {
     const config = file({ database: 'sqlite:/file', origin: 'https://a.example.org', rp_id: 'example.org' })
-    expect(await readConfig({ config }, {})).toMatchObject({ databasePath: '/file', policy: { rpId: 'example.org' } })
+    expect(await readConfig({ config }, {})).toMatchObject({
+      database: { path: '/file' },
+      policy: { rpId: 'example.org' },
+    })
     const env = { HUFUD_DATABASE: 'sqlite:/env', HUFUD_CONFIG: config }
-    expect((await readConfig({}, env)).databasePath).toBe('/env')
-    expect((await readConfig({ database: 'sqlite:/option' }, env)).databasePath).toBe('/option')
+    expect((await readConfig({}, env)).database).toMatchObject({ path: '/env' })
+    expect((await readConfig({ database: 'sqlite:/option' }, env)).database).toMatchObject({ path: '/option' })
   })
 
   test('the origin has the port that is listened on', () => {
@@ -132,8 +135,8 @@ describe('the configuration', () => {
   })
 
   test('a database of another kind is refused without repeating its address', async () => {
-    const message = await mistake(() => loadConfig({ database: 'postgres://u:zq-secret@h/d' }, {}))
-    expect(message).toMatch(/^--database: postgres: is not supported/)
+    const message = await mistake(() => loadConfig({ database: 'mysql://u:zq-secret@h/d' }, {}))
+    expect(message).toMatch(/^--database: mysql: is not supported/)
     expect(message).not.toContain('zq-secret')
   })
 })

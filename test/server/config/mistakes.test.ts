@@ -379,7 +379,7 @@ notices: { undo_within_hours: 0 }
     ['HUFUD_LISTEN', 'x', /^HUFUD_LISTEN: this is not HOST:PORT/],
     ['HUFUD_LISTEN', '127.0.0.1:65536', /^HUFUD_LISTEN/],
     ['HUFUD_LOG_LEVEL', 'loud', /^HUFUD_LOG_LEVEL: one of/],
-    ['HUFUD_DATABASE', 'postgres://u:zq-secret@h/d', /^HUFUD_DATABASE: postgres: is not supported/],
+    ['HUFUD_DATABASE', 'mysql://u:zq-secret@h/d', /^HUFUD_DATABASE: mysql: is not supported/],
   ])('a wrong %s is told by its name', async (name, value, words) => {
     const [told, ...others] = await mistakesOf('', { [name]: value })
     expect(told).toMatch(words)

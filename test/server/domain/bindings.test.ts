@@ -215,7 +215,7 @@ describe('unbinding', () => {
 
   test('never takes the last way in', async () => {
     const { accounts, logins, sessions, stepUps, unbinding } = world.services
-    await accounts.create({ username: 'passwordless', emailAddress: 'passwordless@example.com' }, 'test')
+    await accounts.create({ username: 'passwordless', emailAddress: 'passwordless@example.com' }, { source: 'test' })
     const { login_id } = await logins.begin('passwordless', caller)
     await logins.beginVerification(login_id, 'email', caller)
     const first = await logins.finishVerification(
@@ -255,11 +255,11 @@ describe('enrolment links', () => {
 
   test('names and addresses that are taken are refused', async () => {
     const { accounts } = world.services
-    await accounts.create({ username: 'taken', emailAddress: 'taken@example.com' }, 'test')
-    expect(await refusalOf(accounts.create({ username: 'TAKEN' }, 'test'))).toBe('username_taken')
-    expect(await refusalOf(accounts.create({ username: 'fresh', emailAddress: 'Taken@example.com' }, 'test'))).toBe(
-      'bound_elsewhere',
-    )
-    expect(await refusalOf(accounts.create({ username: 'no good' }, 'test'))).toBe('username_invalid')
+    await accounts.create({ username: 'taken', emailAddress: 'taken@example.com' }, { source: 'test' })
+    expect(await refusalOf(accounts.create({ username: 'TAKEN' }, { source: 'test' }))).toBe('username_taken')
+    expect(
+      await refusalOf(accounts.create({ username: 'fresh', emailAddress: 'Taken@example.com' }, { source: 'test' })),
+    ).toBe('bound_elsewhere')
+    expect(await refusalOf(accounts.create({ username: 'no good' }, { source: 'test' }))).toBe('username_invalid')
   })
 })

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { join as joinPath } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { VerificationAnswer } from '../../../src/contract/logins.ts'
 import type { MethodChoice, VerificationMethod } from '../../../src/contract/schemas.ts'
 import { secondFactors } from '../../../src/server/domain/logins.ts'
 import { Refusal } from '../../../src/server/domain/refusal.ts'
+import { contentsOf } from '../../support/ask-database.ts'
 import { caller, openServerWorld, password, refusalOf, type ServerWorld } from '../../support/server-world.ts'
 
 const day = 24 * 60 * 60_000
@@ -86,8 +85,9 @@ test('right passwords at once never throttle each other; beside wrong ones, no m
     Promise.all(answers.map(answer => refusalOf(attempt('parallel', answer))))
   expect(new Set(await all(Array(32).fill(right)))).toEqual(new Set(['done']))
   for (let guess = 0; guess < 3; guess += 1) await all([wrong])
-  // Two guesses are left. Were these counted after they are judged, the third would be let in.
-  expect(await all([wrong, wrong, right])).toEqual(['login_failed', 'login_failed', 'throttled'])
+  // Two guesses are left. Were these counted after they are judged, all three would be judged.
+  const outcomes = await all([wrong, wrong, right])
+  expect(outcomes.filter(outcome => outcome === 'throttled')).toHaveLength(1)
 })
 
 test('user names are found in any case', async () => {
@@ -215,8 +215,7 @@ test('no secret lies in the database in plain text', async () => {
   )
   expect(login).toBeUndefined()
   await domain.store.ping()
-  const bytes = ['', '-wal'].map(suffix => readFileSync(joinPath(world.folder, `hufud.db${suffix}`)))
-  const all = Buffer.concat(bytes).toString('latin1')
+  const all = (await contentsOf(world.database)).toString('latin1')
   expect(all).toContain('secretive@example.com')
   const secrets = [
     proof,

@@ -164,7 +164,8 @@ test('messages are removed a bounded number at a time, and none whose time has n
   const living = await delivery.add('c@example.com', { notAfter: delivery.clock.now() + 1e9 })
   delivery.clock.advance(60 * minute)
   const young = await delivery.add('d@example.com')
-  const remove = () => delivery.store.transaction(queries => queries.outbox.removeOld(delivery.clock.now() - minute, 2))
+  const remove = () =>
+    delivery.store.transaction(queries => queries.cleaning.remove('outbox', delivery.clock.now() - minute, 2))
   expect([await remove(), await remove(), await remove()]).toEqual([2, 1, 0])
   for (const id of old) await expect(delivery.row(id)).rejects.toThrow('no such message')
   for (const id of [living, young]) expect(await delivery.row(id)).toMatchObject({ id })

@@ -140,7 +140,7 @@ describe('through the services', () => {
   })
 
   test('a first address on an account with nothing else bound has no link, as nobody could be told it', async () => {
-    const link = await world.services.accounts.create({ username: 'bare' }, 'test')
+    const link = await world.services.accounts.create({ username: 'bare' }, { source: 'test' })
     await world.services.credentials.redeemEnrolmentLink(caller, link.link_secret, password)
     const member = await world.logIn('bare')
     await bindEmail(member, 'bare@example.org')
@@ -175,7 +175,12 @@ describe('through the services', () => {
     const enrolment = 'y'.repeat(43)
     const row = { id: 'enrolment-entered', account_id: member.account.id, secret_hash: hashSecret(enrolment) }
     await domain.store.transaction(queries =>
-      queries.links.insert({ ...row, created_at: world.clock.now(), expires_at: world.clock.now() + hour }),
+      queries.links.insert({
+        ...row,
+        created_at: world.clock.now(),
+        expires_at: world.clock.now() + hour,
+        purpose: 'password',
+      }),
     )
     const stranger = await world.join('stranger')
     const strangers = await logins.begin('stranger', caller)

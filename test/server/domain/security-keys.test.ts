@@ -65,6 +65,7 @@ test.each([...keyKinds, 'Ed448 as -53'] as const)(
 test('keys have names of their own, and say when they were last used', async () => {
   const member = await world.join('two-keys')
   const first = await bindKey(member)
+  world.clock.advance(1)
   const second = await bindKey(member)
   expect([first.name, second.name]).toEqual(['Security key 1', 'Security key 2'])
   expect(await refusalOf(beginBinding(member, 'Security key 1'))).toBe('key_name_invalid')

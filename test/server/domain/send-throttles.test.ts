@@ -1,12 +1,14 @@
-import { join } from 'node:path'
-import { Kysely } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sweep } from '../../../src/server/domain/cleaning/cleaning.ts'
 import { refusePush } from '../../../src/server/domain/push-throttle.ts'
 import { countAttempt, type ThrottlePolicy, throttlePolicies } from '../../../src/server/domain/throttle.ts'
-import type { Tables, ThrottlesTable } from '../../../src/server/store/schema.ts'
-import { SqliteDialect } from '../../../src/server/store/sqlite-dialect.ts'
+import type { ThrottlesTable } from '../../../src/server/store/schema.ts'
+import { askDatabase } from '../../support/ask-database.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 import { outboxRows } from '../../support/outbox-rows.ts'
 import { caller, openServerWorld, refusalOf, type ServerWorld } from '../../support/server-world.ts'
+
+const silent = { info() {}, warn() {} }
 
 const minute = 60_000
 const day = 24 * 60 * minute
@@ -62,17 +64,12 @@ describe('a number to which too many messages went', () => {
 test('a code for somebody and one for nobody write as many rows', async () => {
   const owner = await world.join('owner')
   await world.bindPhone(owner, number)
-  const db = new Kysely<Tables>({ dialect: new SqliteDialect(join(world.folder, 'hufud.db')) })
-  try {
-    const written = async (username: string) => {
-      await db.deleteFrom('throttles').execute()
-      expect(await askForCode(username)).toBe('done')
-      return (await db.selectFrom('throttles').selectAll().execute()).length
-    }
-    expect(await written('owner')).toBe(await written('nobody'))
-  } finally {
-    await db.destroy()
+  const written = async (username: string) => {
+    await askDatabase(world.database, 'delete from throttles')
+    expect(await askForCode(username)).toBe('done')
+    return (await askDatabase(world.database, 'select * from throttles')).length
   }
+  expect(await written('owner')).toBe(await written('nobody'))
 })
 
 describe('one source', () => {
@@ -120,7 +117,12 @@ describe('what throttles keep', () => {
     const wrong = { method: 'password', password: 'not this one' } as const
     await refusalOf(world.services.logins.finishVerification(login_id, wrong, caller))
     const { store, clock } = world.services.domain
-    const clean = () => store.transaction(queries => queries.settings.removeExpired(clock.now() - day, 100))
+    const clean = () =>
+      sweep(
+        { ...world.services.domain, clock: manualClock(clock.now()), log: silent, keepEventsFor: undefined },
+        Number.POSITIVE_INFINITY,
+        new AbortController().signal,
+      )
     const has = async (key: string) => (await store.read.throttles.find(key)) !== undefined
     await clean()
     expect(await has(`messages:${caller.source}`)).toBe(true)

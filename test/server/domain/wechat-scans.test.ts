@@ -176,7 +176,7 @@ describe('a scan that binds at once', () => {
     const member = await world.joinQuickly('faulty')
     const { binding_id } = await world.beginBinding(member)
     const scan = await scanOf(binding_id, 'oFaulty')
-    const failing = vi.spyOn(world.services.domain.outbox, 'add').mockRejectedValueOnce(new Error('disk full'))
+    const failing = vi.spyOn(world.services.domain.outbox, 'add').mockRejectedValue(new Error('disk full'))
     await expect(receive(scan)).rejects.toThrow('disk full')
     failing.mockRestore()
     expect(await identityOf(member)).toBeUndefined()

@@ -139,6 +139,32 @@ describe('notices', () => {
     }
   })
 
+  test.each(locales)('of what an admin did, in %s, say so at every destination, and whom to ask', locale => {
+    const who = locale === 'en' ? 'administrator' : '管理员'
+    for (const key of noticeKeys) {
+      const told = { ...undoable, username: 'alexander.the.great@example.org', byAdmin: true }
+      for (const channel of channels) {
+        const { text, notice } = noticeFor(key, channel, locale, told)
+        expect(text).toContain(who)
+        // The owner can undo it by no command, and the admin's address is none of theirs.
+        expect(text).not.toMatch(/hufu passwd|203\.0\.113|undo\//)
+        expect(notice?.what).toBe(
+          `${locale === 'en' ? en[`${key}.name`] : zhCN[`${key}.name`]}${locale === 'en' ? ' by admin' : '，管理员操作'}`,
+        )
+      }
+      const { text } = noticeMessage(
+        { channel: 'phone', destination: destinations.phone },
+        key,
+        told,
+        locale === 'en' ? 'Sixteen letters!' : '虎符',
+        locale,
+      )
+      if (locale === 'en') expect(text).toMatch(gsm)
+      expect(text.length, text).toBeLessThanOrEqual(locale === 'en' ? 160 : 70)
+      expect(text).not.toContain('alexander')
+    }
+  })
+
   test('what people choose themselves adds no line, and is no template', () => {
     const hostile = fc.string({
       unit: fc.constantFrom('\n', '\r', '\u2028', '{{service}}', '$t(mail_login)', 'a', '<', '%'),

@@ -13,6 +13,7 @@ import type { MessageSender } from '../../../src/server/domain/ports/messages.ts
 import { freePort } from '../../../src/server/free-port.ts'
 import { createMetrics } from '../../../src/server/metrics/metrics.ts'
 import { type MetricsListener, serveMetrics } from '../../../src/server/metrics/serve-metrics.ts'
+import { databaseEnvironment, testDatabase } from '../../support/database.ts'
 import { SteppedClock } from '../../support/stepped-clock.ts'
 import { until } from '../../support/until.ts'
 
@@ -37,7 +38,8 @@ describe('a server with metrics.listen', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'hufud-metrics-'))
     const port = await freePort()
-    const config = loadConfig({ database: `sqlite:${join(folder, 'hufud.db')}`, port: 0 }, { HOME: folder })
+    const database = await testDatabase(folder)
+    const config = loadConfig({ database, port: 0 }, { HOME: folder, ...databaseEnvironment })
     url = `http://127.0.0.1:${port}/metrics`
     server = await startServer(
       { ...config, metrics: { host: '127.0.0.1', port } },

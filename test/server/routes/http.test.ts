@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Overview } from '../../../src/contract/account.ts'
 import { operations } from '../../../src/contract/operations.ts'
+import { createOwnToken } from '../../../src/server/domain/admin/authority.ts'
 import { createHttpServer } from '../../../src/server/routes/http-server.ts'
 import { answerValidation } from '../../../src/server/routes/validation.ts'
 import { openServerWorld, password, type ServerWorld } from '../../support/server-world.ts'
@@ -189,8 +190,8 @@ test('the log tells the route, and no secret', async () => {
 })
 
 test('an account is made with a service credential of the right scope alone', async () => {
-  const right = await world.services.accounts.createServiceCredential(['accounts'], 1000)
-  const wrong = await world.services.accounts.createServiceCredential(['rebind'], 1000)
+  const right = await createOwnToken(world.services.domain, ['accounts'], 1000)
+  const wrong = await createOwnToken(world.services.domain, ['rebind'], 1000)
   const make = (secret: string, username: string) =>
     app.inject({
       method: 'POST',
@@ -200,8 +201,11 @@ test('an account is made with a service credential of the right scope alone', as
     })
   expect((await make(right, 'made')).json()).toMatchObject({ username: 'made', link_secret: expect.any(String) })
   expect((await make(wrong, 'unmade')).json()).toMatchObject({ code: 'service_scope_missing' })
-  expect((await make('x'.repeat(43), 'unmade')).json()).toMatchObject({ code: 'service_credential_invalid' })
-  expect((await make((await logIn('cheeky')).authorization.slice(7), 'unmade')).statusCode).toBe(401)
+  expect((await make(`hufu_${'x'.repeat(43)}`, 'unmade')).json()).toMatchObject({ code: 'service_credential_invalid' })
+  expect((await make('x'.repeat(43), 'unmade')).json()).toMatchObject({ code: 'not_logged_in' })
+  expect((await make((await logIn('cheeky')).authorization.slice(7), 'unmade')).json()).toMatchObject({
+    code: 'admin_required',
+  })
   world.clock.advance(1000)
   expect((await make(right, 'unmade')).statusCode).toBe(401)
 })

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createOwnToken } from '../../../src/server/domain/admin/authority.ts'
 import { createHttpServer } from '../../../src/server/routes/http-server.ts'
 import type { OutboxTable } from '../../../src/server/store/schema.ts'
 import { caller, hasQueued, openServerWorld, type ServerWorld } from '../../support/server-world.ts'
@@ -145,7 +146,7 @@ describe('at a login', () => {
 
 describe('the list', () => {
   const list = async (query = '', scopes = ['messages']) => {
-    const credential = await world.services.accounts.createServiceCredential(scopes, minute)
+    const credential = await createOwnToken(world.services.domain, scopes, minute)
     return app.inject({ url: `/v1/admin/messages${query}`, headers: { authorization: `Bearer ${credential}` } })
   }
 

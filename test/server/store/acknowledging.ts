@@ -2,10 +2,10 @@
 
 import { writeSync } from 'node:fs'
 import type { Store } from '../../../src/server/domain/ports/store.ts'
-import { openSqliteStore } from '../../../src/server/store/open-store.ts'
+import { openStoreAt } from '../../support/store-at.ts'
 
 const writers = 16
-const [, , path = ''] = process.argv
+const [, , database = ''] = process.argv
 
 async function write(store: Store, writer: number): Promise<void> {
   for (let number = 0; ; number += 1) {
@@ -24,6 +24,6 @@ async function write(store: Store, writer: number): Promise<void> {
   }
 }
 
-void openSqliteStore(path).then(store => {
+void openStoreAt(database).then(store => {
   for (let writer = 0; writer < writers; writer += 1) void write(store, writer)
 })

@@ -8,7 +8,8 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildSync } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openSqliteStore } from '../../../src/server/store/open-store.ts'
+import { testDatabase } from '../../support/database.ts'
+import { openStoreAt } from '../../support/store-at.ts'
 
 let folder: string
 let program: string
@@ -22,7 +23,7 @@ beforeAll(() => {
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    external: ['better-sqlite3'],
+    external: ['better-sqlite3', 'pg'],
     logLevel: 'error',
   })
 })
@@ -31,10 +32,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Starts the process on the database at `path` and kills it after so many answers. @returns all that it said */
-async function killedAfter(path: string, answers: number): Promise<string[]> {
+/** Starts the process on `database` and kills it after so many answers. @returns all that it said */
+async function killedAfter(database: string, answers: number): Promise<string[]> {
   const env = { ...process.env, NODE_PATH: resolve(import.meta.dirname, '../../../node_modules') }
-  const writing = spawn(process.execPath, [program, path], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const writing = spawn(process.execPath, [program, database], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   child = writing
   const gone = once(writing, 'close')
   const said: string[] = []
@@ -48,10 +49,10 @@ async function killedAfter(path: string, answers: number): Promise<string[]> {
 }
 
 test.each([1, 40, 300])('killed after %i answers', async answers => {
-  const path = join(folder, `${answers}.db`)
-  const said = await killedAfter(path, answers)
+  const database = await testDatabase(folder, `${answers}`)
+  const said = await killedAfter(database, answers)
   expect(said.length).toBeGreaterThanOrEqual(answers)
-  const store = await openSqliteStore(path)
+  const store = await openStoreAt(database)
   try {
     const isThere = async (name: string) => (await store.read.settings.read(name)) !== undefined
     for (const line of said) {

@@ -43,7 +43,6 @@ const claim = { claimId: 'a', now: 2, leaseUntil: 3, limit: 64 }
 const sought: Record<string, (outbox: OutboxQueries) => Promise<unknown>> = {
   'a message': outbox => outbox.find('a'),
   'the message of a receipt': outbox => outbox.setReceipt('twilio', 'SM1', 'delivered', 1),
-  'messages that are old': outbox => outbox.removeOld(1, 100),
 }
 for (const lane of lanes) {
   sought[`when the next ${lane.kind} is due`] = outbox => outbox.nextDueAt(lane)

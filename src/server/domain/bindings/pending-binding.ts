@@ -106,6 +106,7 @@ export async function finishPending(
   tooLate: ProblemCode = 'binding_expired',
 ): Promise<void> {
   const now = clock.now()
+  await queries.accounts.hold(binding.account_id)
   if (!(await queries.bindings.end(binding.id, outcome, now))) throw new Refusal(tooLate)
   if (!(await queries.sessions.isLive(binding.session_id, now))) throw new Refusal('not_logged_in')
 }

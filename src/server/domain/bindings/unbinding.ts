@@ -20,13 +20,28 @@ export interface Unbinding {
 }
 
 /**
- * Whether somebody could log in to `account` as it is given: a password, an email address or a phone number is a way in of its own; a
- * security key is one together with an app, because a mere touch is not enough.
+ * Whether somebody could log in by what an account has: a password, an email address or a phone number is a way in of
+ * its own; a security key is one together with an app, because a mere touch is not enough.
  */
+export const isWayIn = (has: {
+  readonly password: boolean
+  readonly email: boolean
+  readonly phone: boolean
+  readonly totp: boolean
+  readonly key: boolean
+}): boolean => has.password || has.email || has.phone || (has.key && has.totp)
+
+/** Whether somebody could log in to `account` as it is given. */
 export async function canLogIn(queries: Queries, account: AccountsTable): Promise<boolean> {
-  if (account.password_hash !== null || account.email_address !== null || account.phone_number !== null) return true
+  const own = {
+    password: account.password_hash !== null,
+    email: account.email_address !== null,
+    phone: account.phone_number !== null,
+  }
+  if (isWayIn({ ...own, totp: false, key: false })) return true
   const keys = await queries.authenticators.listCredentials(account.id)
-  return keys.length > 0 && (await queries.authenticators.findTotp(account.id)) !== undefined
+  const totp = keys.length > 0 && (await queries.authenticators.findTotp(account.id)) !== undefined
+  return isWayIn({ ...own, totp, key: keys.length > 0 })
 }
 
 export function createUnbinding(domain: Domain, stepUps: StepUps): Unbinding {

@@ -52,6 +52,7 @@ export async function bindWeChatIdentity(
   }: { binding: BindingsTable; account: AccountsTable; identity: WeChatIdentity; caller: Caller },
 ): Promise<boolean> {
   const now = domain.clock.now()
+  await queries.accounts.hold(account.id)
   await requireFreeIdentity(queries, account.id, identity)
   const earlier = await queries.authenticators.findWeChat(account.id)
   await finishPending(domain, queries, binding, earlier ? 'rebound' : 'bound')

@@ -94,7 +94,9 @@ export function createScanReceiver(
       if (!binding) return { verdict: { kind: 'unknown' }, isFirst }
       if (!isFirst) return { verdict: await again(queries, binding, scan), isFirst }
       if (!(await queries.bindings.claimScan(binding.id, { scene: scan.scene, ...identity }, now))) {
-        return { verdict: await tooLate(queries, binding, identity), isFirst }
+        // As it is now: somebody else may have scanned it since it was read.
+        const current = (await queries.bindings.find(binding.id)) ?? binding
+        return { verdict: await tooLate(queries, current, identity), isFirst }
       }
       if (domain.confirmByCode) {
         await requireFreeIdentity(queries, account.id, identity)

@@ -49,6 +49,7 @@ export function createProviderHealth({
   let readAt = Number.NEGATIVE_INFINITY
   let refreshing: Promise<void> | undefined
   const writing = new Set<Promise<void>>()
+  let lastWritten: Promise<void> = Promise.resolve()
 
   const known = (provider: string): ProviderState => states.get(provider) ?? working
 
@@ -76,20 +77,24 @@ export function createProviderHealth({
 
   /** Writes the state; where another process has left the provider out already, its word stands. */
   function write(provider: string, state: ProviderState): void {
-    const written = store
-      .transaction(async queries => {
-        const row = await queries.providerHealth.find(provider)
-        const shared = row ? stateOf(row) : working
-        const isSaidAlready = shared.failure === state.failure && isOffAt(shared, clock.now())
-        if (isSaidAlready) return shared
-        await queries.providerHealth.put(rowOf(provider, state))
-        return state
-      })
+    // One after the other: the database may take transactions in another order.
+    const written = lastWritten
+      .then(() =>
+        store.transaction(async queries => {
+          const row = await queries.providerHealth.find(provider)
+          const shared = row ? stateOf(row) : working
+          const isSaidAlready = shared.failure === state.failure && isOffAt(shared, clock.now())
+          if (isSaidAlready) return shared
+          await queries.providerHealth.put(rowOf(provider, state))
+          return state
+        }),
+      )
       .then(agreed => {
         if (states.get(provider) === state) states.set(provider, agreed)
       })
       .catch(error => log.warn({ provider, ...unforeseen(error) }, 'the state of a message provider was not written'))
       .finally(() => writing.delete(written))
+    lastWritten = written
     writing.add(written)
   }
 

@@ -8,12 +8,17 @@ export interface Counted {
   readonly messages_failed: { readonly channel: string; readonly purpose: string; readonly failure: string }
   /** A receipt that a provider pushed. */
   readonly receipts: { readonly provider: string; readonly receipt: string }
+  /** A transaction that is to run again: `reason` is `conflict` with others, or a connection that was `lost`. */
+  readonly transactions_retried: { readonly reason: string }
   /** A link that undid a change, or was refused. */
   readonly reversals: { readonly item: string; readonly outcome: string }
+  /** Rows that meant nothing any more. */
+  readonly rows_removed: { readonly kind: string }
 }
 
 export interface Counters {
-  count<Name extends keyof Counted>(name: Name, labels: Counted[Name]): void
+  /** @param by how many, 1 where it is left out */
+  count<Name extends keyof Counted>(name: Name, labels: Counted[Name], by?: number): void
 }
 
 export const noCounters: Counters = { count() {} }

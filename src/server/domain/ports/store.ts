@@ -17,6 +17,10 @@ import type {
   WeChatAuthorisationsTable,
   WeChatIdentitiesTable,
 } from '../../store/schema.ts'
+import type { AuditQueries, DirectoryQueries, ServiceTokenQueries } from './admin-store.ts'
+import type { BulkQueries } from './bulk-queries.ts'
+
+import type { RemovedKind } from './removed-kinds.ts'
 
 /** A phone number or an email address. */
 export type Channel = 'phone' | 'email'
@@ -45,6 +49,18 @@ export interface Queries {
   readonly reversals: ReversalQueries
   readonly settings: SettingQueries
   readonly figures: FigureQueries
+  readonly directory: DirectoryQueries
+  readonly serviceTokens: ServiceTokenQueries
+  readonly audit: AuditQueries
+  readonly bulk: BulkQueries
+  readonly cleaning: CleaningQueries
+}
+
+/** How many connections to the database this process has, and how many users wait for one. */
+export interface ConnectionFigures {
+  readonly open: number
+  readonly inUse: number
+  readonly waiting: number
 }
 
 export interface Store {
@@ -55,17 +71,30 @@ export interface Store {
    * serialisation failure, so it has no side effects but its queries.
    */
   transaction<T>(body: (queries: Queries) => Promise<T>): Promise<T>
-  /** Rejects when the database does not answer. */
+  /** @throws {StoreUnavailable} when the database does not answer within about a second, or can't be written to */
   ping(): Promise<void>
+  /** Where several connections are shared. */
+  readonly connections?: () => ConnectionFigures
   close(): Promise<void>
 }
 
 export interface AccountQueries {
+  /** Whether there is any at all. */
+  exist(): Promise<boolean>
   insert(row: AccountsTable): Promise<Taken | undefined>
   find(id: string): Promise<AccountsTable | undefined>
   findByUsernameKey(key: string): Promise<AccountsTable | undefined>
+  /**
+   * Waits for the transactions that hold one of the accounts, and holds them to the end of this one: what is read of
+   * them and all that belongs to them from now on is not changed by another that holds them. For rules over several
+   * rows, such as that one way in is left. Call it first and once, with all of them: everybody takes them in one order.
+   */
+  hold(...ids: string[]): Promise<void>
   setPassword(id: string, hash: string, now: number): Promise<void>
-  setLocale(id: string, locale: string): Promise<void>
+  /** @returns false when the account is disabled; else no other transaction disables it until this one ends */
+  setLocale(id: string, locale: string): Promise<boolean>
+  /** @returns whether it was otherwise: disabled, or enabled */
+  setDisabled(id: string, disabledAt: number | null): Promise<boolean>
   /** Sets or clears the number or address; `key` is what must be unique. */
   setContact(
     id: string,
@@ -91,6 +120,8 @@ export interface SessionQueries {
   list(accountId: string, now: number): Promise<SessionsTable[]>
   /** Ends one live session of the account; the number ended. */
   revoke(accountId: string, id: string, now: number): Promise<number>
+  /** Ends the sessions that an enrolment link opened. */
+  revokeEnrolled(accountId: string, linkId: string, now: number): Promise<void>
   /** Ends all live sessions of the account but `except`. */
   revokeAll(accountId: string, except: string | null, now: number): Promise<number>
 }
@@ -212,6 +243,8 @@ export interface AuthenticatorQueries {
 
 export interface ThrottleQueries {
   find(key: string): Promise<ThrottlesTable | undefined>
+  /** The row as it is once all who change it have done so; nobody else changes it until this transaction ends. */
+  hold(key: string): Promise<ThrottlesTable | undefined>
   /** Writes `next` if the row still is `previous` (undefined: if there is none). */
   replace(previous: ThrottlesTable | undefined, next: ThrottlesTable): Promise<boolean>
   clear(keys: readonly string[]): Promise<void>
@@ -273,8 +306,6 @@ export interface OutboxQueries {
   find(id: string): Promise<OutboxTable | undefined>
   /** Messages to somebody, the newest first, each with the name of its account. */
   list(listing: OutboxListing): Promise<(OutboxTable & { username: string | null })[]>
-  /** Removes at most `limit` messages that were added before `before` and whose time has passed; how many. */
-  removeOld(before: number, limit: number): Promise<number>
   /**
    * Notes what a provider tells of a message that it had taken over. `delivered` is final; `undelivered` gives way to
    * it, and to nothing else.
@@ -314,19 +345,20 @@ export interface LinkQueries {
     secret_hash: string
     created_at: number
     expires_at: number
+    purpose: string
   }): Promise<void>
   /** Ends the unused links of an account. */
   endAll(accountId: string, now: number): Promise<void>
-  find(secretHash: string, now: number): Promise<{ id: string; account_id: string } | undefined>
+  /** Ends the unused links of an account that are for this. */
+  endPurpose(accountId: string, purpose: string, now: number): Promise<void>
+  /** One that has neither been used nor expired. */
+  find(
+    secretHash: string,
+    now: number,
+  ): Promise<{ id: string; account_id: string; purpose: string; expires_at: number } | undefined>
+  /** Also one that has been used or has expired. */
+  findById(id: string): Promise<{ purpose: string; used_at: number | null; expires_at: number } | undefined>
   use(id: string, now: number): Promise<boolean>
-  insertServiceCredential(row: {
-    id: string
-    secret_hash: string
-    scopes: string
-    created_at: number
-    expires_at: number
-  }): Promise<void>
-  findServiceCredential(secretHash: string, now: number): Promise<{ id: string; scopes: string } | undefined>
 }
 
 export interface SettingQueries {
@@ -338,8 +370,11 @@ export interface SettingQueries {
   release(name: string, holder: Uint8Array): Promise<void>
   /** Remembers a push; false when it was seen before. */
   rememberPush(key: string, now: number): Promise<boolean>
-  /** Removes at most `limit` rows of each kind that expired before `before`; how many. */
-  removeExpired(before: number, limit: number): Promise<number>
+}
+
+export interface CleaningQueries {
+  /** Removes at most `limit` rows whose time ended before `before`, and to which nothing refers; how many. */
+  remove(kind: RemovedKind, before: number, limit: number): Promise<number>
 }
 
 /** What operators watch. */

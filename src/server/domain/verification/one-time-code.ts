@@ -130,15 +130,16 @@ export async function sendCode(
   const { clock, random, policy, outbox } = domain
   const reachable = isReachable(domain, subject)
   const now = clock.now()
-  const previous = await queries.codes.latest(subject.id, subject.channel)
-  const resendAt = (previous?.sent_at ?? Number.NEGATIVE_INFINITY) + policy.resendAfter
-  if (resendAt > now) throw throttledUntil(resendAt, now)
   const counted: Throttled[] = [
     { kind: 'send', key: `account:${subject.accountKey}:${subject.channel}` },
     // Anybody may begin a login. Whoever has a session is known, and held by what their account may have sent.
     ...(subject.purpose === 'login' ? [{ kind: 'messages' as const, key: networkOf(caller.source) }] : []),
   ]
   await admitAttempt(queries, counted, now)
+  // After it was counted: of two that are asked for at the same time, the later one has waited for the earlier.
+  const previous = await queries.codes.latest(subject.id, subject.channel)
+  const resendAt = (previous?.sent_at ?? Number.NEGATIVE_INFINITY) + policy.resendAfter
+  if (resendAt > now) throw throttledUntil(resendAt, now)
   const isAdmitted = await admitDestination(domain, queries, subject)
 
   const code = randomDigits(random, codeLength)

@@ -97,14 +97,17 @@ export async function verifyRegistration(
 
 const noModel = toUuid(new Uint8Array(16))
 
-/** Section 5.2.1: transports are distinct and sorted; unknown ones are kept. */
+/**
+ * Section 5.2.1: transports are distinct and sorted; unknown ones are kept. They are stored with blanks between them:
+ * what is no word of printable ASCII is no transport of any WebAuthn to come, and is left out.
+ */
 function readTransports(transports: unknown): string[] {
   if (transports === undefined) return []
   demand(Array.isArray(transports), 'webauthn_malformed')
   const names = new Set<string>()
   for (const name of transports) {
     demand(typeof name === 'string', 'webauthn_malformed')
-    names.add(name)
+    if (/^[!-~]+$/.test(name)) names.add(name)
   }
   return [...names].sort()
 }

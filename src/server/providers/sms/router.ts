@@ -5,6 +5,8 @@ import type { MessageProvider, MessageSender, ProviderHealth } from '../../domai
 
 /** The country calling code of a number in E.164, `+86`: of all that share one (`+1`, `+7`) it is the same. */
 function callingCodeOf(to: string): string | undefined {
+  // No calling code begins another one, and most numbers are the mainland's.
+  if (/^\+86\d{11}$/.test(to)) return '+86'
   const number = parsePhoneNumberFromString(to, { extract: false })
   return number && `+${number.countryCallingCode}`
 }

@@ -1,6 +1,3 @@
-import type { Kysely } from 'kysely'
-import type { Tables } from '../schema.ts'
-
 const tables: Record<string, string> = {
   accounts: `id text primary key, username text not null, username_key text not null unique, password_hash text,
     password_set_at bigint, password_used_at bigint, phone_number text unique, phone_bound_at bigint,
@@ -61,12 +58,9 @@ const indexes: Record<string, string> = {
 }
 
 /** The first schema: accounts, what is bound to them, sessions, step-up, audit and outbox. */
-export async function up(db: Kysely<Tables>): Promise<void> {
-  const { CompiledQuery } = await import('kysely')
-  for (const [name, columns] of Object.entries(tables)) {
-    await db.executeQuery(CompiledQuery.raw(`create table ${name} (${columns})`))
-  }
-  for (const [name, target] of Object.entries(indexes)) {
-    await db.executeQuery(CompiledQuery.raw(`create index ${name} on ${target}`))
-  }
-}
+export const kind = 'expand'
+
+export const statements: readonly string[] = [
+  ...Object.entries(tables).map(([name, columns]) => `create table ${name} (${columns})`),
+  ...Object.entries(indexes).map(([name, target]) => `create index ${name} on ${target}`),
+]

@@ -1,7 +1,7 @@
-import type { Kysely } from 'kysely'
-import type { Tables } from '../schema.ts'
+/** Messages through real providers: their delivery, the providers' health, links that undo, WeChat's second mode. */
+export const kind = 'contract'
 
-const statements = [
+export const statements: readonly string[] = [
   "alter table outbox add column purpose text not null default 'notice'",
   'alter table outbox add column account_id text references accounts(id)',
   'alter table outbox add column decoy bigint not null default 0',
@@ -42,9 +42,3 @@ const statements = [
     browser_hash text not null, created_at bigint not null, expires_at bigint not null, used_at bigint)`,
   'create index wechat_authorisations_expiry on wechat_authorisations (expires_at)',
 ]
-
-/** Messages through real providers: their delivery, the providers' health, links that undo, WeChat's second mode. */
-export async function up(db: Kysely<Tables>): Promise<void> {
-  const { CompiledQuery } = await import('kysely')
-  for (const statement of statements) await db.executeQuery(CompiledQuery.raw(statement))
-}

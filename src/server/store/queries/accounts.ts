@@ -1,7 +1,10 @@
+import { sql } from 'kysely'
 import type { AccountQueries } from '../../domain/ports/store.ts'
+import { compiledForRows } from '../compiled-for-rows.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
-import { takenOr } from '../unique.ts'
+import { runsSideBySide } from '../side-by-side.ts'
+import { inSavepoint, takenOr } from '../unique.ts'
 
 const markUsed = (column: 'password_used_at' | 'phone_used_at' | 'email_used_at') =>
   compiledOnce((db, id: string, now: number) =>
@@ -19,6 +22,16 @@ const markUsedBy = {
 
 const findAccount = compiledOnce((db, id: string) => db.selectFrom('accounts').selectAll().where('id', '=', id))
 
+const setLocale = compiledOnce((db, id: string, locale: string) =>
+  db.updateTable('accounts').set({ locale }).where('id', '=', id).where('disabled_at', 'is', null),
+)
+
+// Rows that refer to the accounts can still be inserted. In one order, so that of two none waits for the other.
+const holdAccounts = compiledForRows(
+  { key: 'text' },
+  ({ list }) => sql`select id from accounts where id in (${list}) order by id collate "C" for no key update`,
+)
+
 export const accountQueries = (db: Handle): AccountQueries => ({
   insert: row =>
     takenOr(
@@ -28,9 +41,17 @@ export const accountQueries = (db: Handle): AccountQueries => ({
         .onConflict(conflict => conflict.doNothing()),
     ),
 
+  exist: async () => (await db.selectFrom('accounts').select('id').limit(1).executeTakeFirst()) !== undefined,
+
   find: async id => (await findAccount(db, id)).rows[0],
 
   findByUsernameKey: key => db.selectFrom('accounts').selectAll().where('username_key', '=', key).executeTakeFirst(),
+
+  async hold(...ids) {
+    if (!runsSideBySide(db)) return
+    const sorted = [...new Set(ids)].sort().map(id => ({ key: id }))
+    await holdAccounts(db, sorted)
+  },
 
   async setPassword(id, hash, now) {
     await db
@@ -40,8 +61,16 @@ export const accountQueries = (db: Handle): AccountQueries => ({
       .execute()
   },
 
-  async setLocale(id, locale) {
-    await db.updateTable('accounts').set({ locale }).where('id', '=', id).where('locale', '!=', locale).execute()
+  setLocale: async (id, locale) => (await setLocale(db, id, locale)).numAffectedRows === 1n,
+
+  async setDisabled(id, disabledAt) {
+    const { numUpdatedRows } = await db
+      .updateTable('accounts')
+      .set({ disabled_at: disabledAt })
+      .where('id', '=', id)
+      .where('disabled_at', disabledAt === null ? 'is not' : 'is', null)
+      .executeTakeFirstOrThrow()
+    return numUpdatedRows === 1n
   },
 
   async setContact(id, channel, contact, now) {
@@ -56,18 +85,21 @@ export const accountQueries = (db: Handle): AccountQueries => ({
             .set({ email_address: contact?.value ?? null, email_key: key, email_bound_at: since, email_used_at: null })
     // One statement checks and sets; the unique index is behind it for two that come at once.
     return takenOr(
-      update
-        .where('id', '=', id)
-        .where(({ not, exists, selectFrom }) =>
-          not(
-            exists(
-              selectFrom('accounts as other')
-                .select('other.id')
-                .where(`other.${column}`, '=', key)
-                .where('other.id', '!=', id),
+      inSavepoint(
+        db,
+        update
+          .where('id', '=', id)
+          .where(({ not, exists, selectFrom }) =>
+            not(
+              exists(
+                selectFrom('accounts as other')
+                  .select('other.id')
+                  .where(`other.${column}`, '=', key)
+                  .where('other.id', '!=', id),
+              ),
             ),
           ),
-        ),
+      ),
     )
   },
 

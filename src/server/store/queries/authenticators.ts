@@ -2,7 +2,7 @@ import type { AuthenticatorQueries } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import type { WebAuthnCredentialsTable } from '../schema.ts'
-import { takenOr } from '../unique.ts'
+import { inSavepoint, takenOr } from '../unique.ts'
 
 const readBound = compiledOnce((db, accountId: string) =>
   db
@@ -106,10 +106,13 @@ export const authenticatorQueries = (db: Handle): AuthenticatorQueries => {
 
     putWeChat: row =>
       takenOr(
-        db
-          .insertInto('wechat_identities')
-          .values(row)
-          .onConflict(conflict => conflict.column('account_id').doUpdateSet(row)),
+        inSavepoint(
+          db,
+          db
+            .insertInto('wechat_identities')
+            .values(row)
+            .onConflict(conflict => conflict.column('account_id').doUpdateSet(row)),
+        ),
       ),
 
     async removeWeChat(accountId) {

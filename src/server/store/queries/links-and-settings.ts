@@ -18,13 +18,30 @@ export const linkQueries = (db: Handle): LinkQueries => ({
       .execute()
   },
 
+  async endPurpose(accountId, purpose, now) {
+    await db
+      .updateTable('enrolment_links')
+      .set({ used_at: now })
+      .where('account_id', '=', accountId)
+      .where('purpose', '=', purpose)
+      .where('used_at', 'is', null)
+      .execute()
+  },
+
   find: (secretHash, now) =>
     db
       .selectFrom('enrolment_links')
-      .select(['id', 'account_id'])
+      .select(['id', 'account_id', 'purpose', 'expires_at'])
       .where('secret_hash', '=', secretHash)
       .where('used_at', 'is', null)
       .where('expires_at', '>', now)
+      .executeTakeFirst(),
+
+  findById: id =>
+    db
+      .selectFrom('enrolment_links')
+      .select(['purpose', 'used_at', 'expires_at'])
+      .where('id', '=', id)
       .executeTakeFirst(),
 
   async use(id, now) {
@@ -37,22 +54,6 @@ export const linkQueries = (db: Handle): LinkQueries => ({
       .executeTakeFirstOrThrow()
     return numUpdatedRows === 1n
   },
-
-  async insertServiceCredential(row) {
-    await db
-      .insertInto('service_credentials')
-      .values({ ...row, revoked_at: null })
-      .execute()
-  },
-
-  findServiceCredential: (secretHash, now) =>
-    db
-      .selectFrom('service_credentials')
-      .select(['id', 'scopes'])
-      .where('secret_hash', '=', secretHash)
-      .where('revoked_at', 'is', null)
-      .where('expires_at', '>', now)
-      .executeTakeFirst(),
 })
 
 export const settingQueries = (db: Handle): SettingQueries => ({
@@ -96,51 +97,5 @@ export const settingQueries = (db: Handle): SettingQueries => ({
       .onConflict(conflict => conflict.doNothing())
       .executeTakeFirstOrThrow()
     return inserted.numInsertedOrUpdatedRows === 1n
-  },
-
-  async removeExpired(before, limit) {
-    let removed = 0n
-    for (const table of ['logins', 'codes', 'reversals'] as const) {
-      const { numDeletedRows } = await db
-        .deleteFrom(table)
-        .where(({ eb, selectFrom }) =>
-          eb('id', 'in', selectFrom(table).select('id').where('expires_at', '<', before).limit(limit)),
-        )
-        .executeTakeFirstOrThrow()
-      removed += numDeletedRows
-    }
-    const pushes = await db
-      .deleteFrom('pushes')
-      .where(({ eb, selectFrom }) =>
-        eb('key', 'in', selectFrom('pushes').select('key').where('received_at', '<', before).limit(limit)),
-      )
-      .executeTakeFirstOrThrow()
-    const authorisations = await db
-      .deleteFrom('wechat_authorisations')
-      .where(({ eb, selectFrom }) =>
-        eb(
-          'state_hash',
-          'in',
-          selectFrom('wechat_authorisations').select('state_hash').where('expires_at', '<', before).limit(limit),
-        ),
-      )
-      .executeTakeFirstOrThrow()
-    // Guesses are not forgotten by time; all else is within hours (domain/throttle.ts).
-    const throttles = await db
-      .deleteFrom('throttles')
-      .where(({ eb, selectFrom }) =>
-        eb(
-          'key',
-          'in',
-          selectFrom('throttles')
-            .select('key')
-            .where('key', 'not like', 'guess:%')
-            .where('last_failure_at', '<', before)
-            .where('blocked_until', '<', before)
-            .limit(limit),
-        ),
-      )
-      .executeTakeFirstOrThrow()
-    return Number(removed + pushes.numDeletedRows + authorisations.numDeletedRows + throttles.numDeletedRows)
   },
 })

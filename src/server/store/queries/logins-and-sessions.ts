@@ -11,7 +11,7 @@ const findBySecret = compiledOnce((db, secretHash: string, now: number) =>
     .innerJoin('accounts', 'accounts.id', 'sessions.account_id')
     .selectAll('accounts')
     .select(['sessions.id as session_id', 'sessions.created_at as session_created_at', 'last_used_at', 'expires_at'])
-    .select(['revoked_at', 'source', 'client', 'methods'])
+    .select(['revoked_at', 'source', 'client', 'methods', 'enrolment_link_id'])
     .where('secret_hash', '=', secretHash)
     .where('revoked_at', 'is', null)
     .where('expires_at', '>', now)
@@ -38,6 +38,7 @@ export const sessionQueries = (db: Handle): SessionQueries => {
         source: row.source,
         client: row.client,
         methods: row.methods,
+        enrolment_link_id: row.enrolment_link_id,
       }
       // The row is the account's, with columns of the session beside: copying it would take longer than reading it.
       return { session, account: row }
@@ -86,6 +87,16 @@ export const sessionQueries = (db: Handle): SessionQueries => {
           .where('revoked_at', 'is', null)
           .executeTakeFirstOrThrow(),
       ),
+
+    async revokeEnrolled(accountId, linkId, now) {
+      await db
+        .updateTable('sessions')
+        .set({ revoked_at: now })
+        .where('account_id', '=', accountId)
+        .where('enrolment_link_id', '=', linkId)
+        .where('revoked_at', 'is', null)
+        .execute()
+    },
 
     revokeAll: async (accountId, except, now) =>
       changed(
@@ -157,6 +168,8 @@ export const loginQueries = (db: Handle): LoginQueries => ({
       .set({ completed_at: now })
       .where('account_id', '=', accountId)
       .where('completed_at', 'is', null)
+      // Those that have expired are ended; and by this the few others are found.
+      .where('expires_at', '>', now)
       .execute()
   },
 })

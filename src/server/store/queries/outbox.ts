@@ -175,25 +175,6 @@ export const outboxQueries = (db: Handle): OutboxQueries => ({
   find: async id => (await findMessage(db, id)).rows[0],
   list: listing => list(db, listing),
 
-  async removeOld(before, limit) {
-    const { numDeletedRows } = await db
-      .deleteFrom('outbox')
-      .where(({ eb, selectFrom }) =>
-        eb(
-          'id',
-          'in',
-          selectFrom('outbox')
-            .select('id')
-            .where('created_at', '<', before)
-            .where('not_after', '<', before)
-            .orderBy('created_at')
-            .limit(limit),
-        ),
-      )
-      .executeTakeFirstOrThrow()
-    return Number(numDeletedRows)
-  },
-
   async setReceipt(provider, providerMessageId, receipt, now) {
     const { numUpdatedRows } = await db
       .updateTable('outbox')

@@ -2,8 +2,14 @@ import type { EventQueries, ThrottleQueries } from '../../domain/ports/store.ts'
 import { compiledOnce } from '../compiled-once.ts'
 import type { Handle } from '../handle.ts'
 import type { EventsTable, ThrottlesTable } from '../schema.ts'
+import { runsSideBySide } from '../side-by-side.ts'
 
 const findThrottle = compiledOnce((db, key: string) => db.selectFrom('throttles').selectAll().where('key', '=', key))
+
+const holdThrottle = compiledOnce((db, key: string) => {
+  const found = db.selectFrom('throttles').selectAll().where('key', '=', key)
+  return runsSideBySide(db) ? found.forNoKeyUpdate() : found
+})
 
 const insertThrottle = compiledOnce((db, next: ThrottlesTable) =>
   db
@@ -24,6 +30,8 @@ const replaceThrottle = compiledOnce((db, previous: ThrottlesTable, next: Thrott
 
 export const throttleQueries = (db: Handle): ThrottleQueries => ({
   find: async key => (await findThrottle(db, key)).rows[0],
+
+  hold: async key => (await holdThrottle(db, key)).rows[0],
 
   async replace(previous, next) {
     const written = previous ? await replaceThrottle(db, previous, next) : await insertThrottle(db, next)

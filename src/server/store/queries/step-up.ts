@@ -107,7 +107,10 @@ export const codeQueries = (db: Handle): CodeQueries => ({
       .where('subject_id', '=', subjectId)
       .where('channel', '=', channel)
       .where('replaced_at', 'is', null)
+      // Two that were stored at once must be the same one to all who look.
       .orderBy('sent_at', 'desc')
+      .orderBy('id')
+      .limit(1)
       .executeTakeFirst(),
 
   async use(id, now) {

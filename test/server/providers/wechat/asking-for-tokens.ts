@@ -6,13 +6,13 @@ import { systemRandom } from '../../../../src/lib/random.ts'
 import { createSecretKeys } from '../../../../src/server/domain/secret-keys.ts'
 import { accessTokenStore } from '../../../../src/server/domain/wechat-access-token.ts'
 import { openWeChat } from '../../../../src/server/providers/wechat/official-account.ts'
-import { openSqliteStore } from '../../../../src/server/store/open-store.ts'
+import { openStoreAt } from '../../../support/store-at.ts'
 import { credentials } from './credentials.ts'
 
 const callers = 17
 
-async function run([path = '', baseUrl = '', timeout = '']: string[]): Promise<void> {
-  const store = await openSqliteStore(path)
+async function run([database = '', baseUrl = '', timeout = '']: string[]): Promise<void> {
+  const store = await openStoreAt(database)
   const keys = createSecretKeys(new Uint8Array(32).fill(7), systemRandom)
   const weChat = openWeChat({
     ...credentials,

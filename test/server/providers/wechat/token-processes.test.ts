@@ -13,8 +13,9 @@ import { systemClock } from '../../../../src/lib/clock.ts'
 import { systemRandom } from '../../../../src/lib/random.ts'
 import { createSecretKeys } from '../../../../src/server/domain/secret-keys.ts'
 import { accessTokenStore } from '../../../../src/server/domain/wechat-access-token.ts'
-import { openSqliteStore } from '../../../../src/server/store/open-store.ts'
 import { startWeChatSimulator, type WeChatSimulator } from '../../../../src/simulators/wechat/simulator.ts'
+import { testDatabase } from '../../../support/database.ts'
+import { openStoreAt } from '../../../support/store-at.ts'
 import { until } from '../../../support/until.ts'
 import { credentials } from './credentials.ts'
 import { hostileServer, weChatWith } from './support.ts'
@@ -34,7 +35,7 @@ beforeAll(() => {
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    external: ['better-sqlite3'],
+    external: ['better-sqlite3', 'pg'],
     logLevel: 'error',
   })
 })
@@ -49,10 +50,10 @@ afterEach(async () => {
 })
 
 const freshDatabase = async () => {
-  const path = join(folder, `${++databases}.db`)
+  const database = await testDatabase(folder, `${++databases}`)
   // One process brings the schema up to date before others come.
-  await (await openSqliteStore(path)).close()
-  return path
+  await (await openStoreAt(database)).close()
+  return database
 }
 
 interface Asking {
@@ -61,9 +62,9 @@ interface Asking {
   ask(): void
 }
 
-async function start(path: string, baseUrl: string, timeout: number): Promise<Asking> {
+async function start(database: string, baseUrl: string, timeout: number): Promise<Asking> {
   const env = { ...process.env, NODE_PATH: resolve(import.meta.dirname, '../../../../node_modules') }
-  const child = spawn(process.execPath, [program, path, baseUrl, String(timeout)], {
+  const child = spawn(process.execPath, [program, database, baseUrl, String(timeout)], {
     env,
     stdio: ['pipe', 'pipe', 'inherit'],
   })
@@ -74,16 +75,16 @@ async function start(path: string, baseUrl: string, timeout: number): Promise<As
 }
 
 it('one call serves three processes of seventeen callers', async () => {
-  const path = await freshDatabase()
-  const asking = await Promise.all([1, 2, 3].map(() => start(path, simulator.baseUrl, 5000)))
+  const database = await freshDatabase()
+  const asking = await Promise.all([1, 2, 3].map(() => start(database, simulator.baseUrl, 5000)))
   for (const { ask } of asking) ask()
   for (const { lines } of asking) expect((await lines.next()).value).toBe('17 given')
   expect(simulator.calls).toMatchObject({ stable_token: 1, 'qrcode/create': 51 })
 })
 
 it('one call serves ten instances of five callers, and one more after the token was voided', async () => {
-  const path = await freshDatabase()
-  const stores = await Promise.all(Array.from({ length: 10 }, () => openSqliteStore(path)))
+  const database = await freshDatabase()
+  const stores = await Promise.all(Array.from({ length: 10 }, () => openStoreAt(database)))
   const keys = createSecretKeys(new Uint8Array(32).fill(7), systemRandom)
   const instances = stores.map(store =>
     weChatWith({
@@ -107,7 +108,7 @@ it('one call serves ten instances of five callers, and one more after the token 
 })
 
 it('when the process that asks is killed, the next one asks', async () => {
-  const path = await freshDatabase()
+  const database = await freshDatabase()
   let asked = 0
   const slow = await hostileServer(async (request, response) => {
     const isToken = request.url?.includes('stable_token')
@@ -117,8 +118,8 @@ it('when the process that asks is killed, the next one asks', async () => {
     const answer = await fetch(`${simulator.baseUrl}${request.url}`, { method: 'POST', body: Buffer.concat(body) })
     response.end(await answer.text())
   })
-  const first = await start(path, slow.baseUrl, 1000)
-  const second = await start(path, slow.baseUrl, 1000)
+  const first = await start(database, slow.baseUrl, 1000)
+  const second = await start(database, slow.baseUrl, 1000)
   first.ask()
   await until('the first call', () => asked || undefined)
   second.ask()

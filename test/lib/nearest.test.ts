@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nearest } from '../../../src/server/config/nearest.ts'
+import { nearest } from '../../src/lib/nearest.ts'
 
 test.each([
   ['databse', 'database'],

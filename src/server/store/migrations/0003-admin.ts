@@ -1,0 +1,47 @@
+/** Admins: named tokens, links that bind, the audit of all accounts, bulk runs. */
+export const kind = 'expand'
+
+export const statements: readonly string[] = [
+  "alter table service_credentials add column name text not null default ''",
+  'alter table service_credentials add column created_by text references accounts(id)',
+  'alter table service_credentials add column last_used_at bigint',
+  'create index service_credentials_by_time on service_credentials (created_at, id)',
+  `create index service_credentials_by_maker on service_credentials (created_by) where created_by is not null`,
+  // Small: admins and disabled accounts are found without a look at all others.
+  "create index accounts_admins on accounts (username_key) where role = 'admin'",
+  'create index accounts_disabled on accounts (username_key) where disabled_at is not null',
+  "alter table enrolment_links add column purpose text not null default 'password'",
+  'create index enrolment_links_by_account on enrolment_links (account_id)',
+  'alter table sessions add column enrolment_link_id text references enrolment_links(id)',
+  'alter table events add column actor text',
+  'alter table events add column run_id text',
+  'create index events_by_time on events (at, id)',
+  // A bulk run ends the logins of its accounts.
+  'create index logins_by_account on logins (account_id) where account_id is not null',
+  'create index events_by_run on events (run_id, at, id) where run_id is not null',
+  `create table bulk_runs (id text primary key, kind text not null, undoes text references bulk_runs(id),
+    started_by text not null, account_id text references accounts(id),
+    credential_id text references service_credentials(id), secret_hash text not null unique,
+    secret_expires_at bigint not null, file_sha256 text, row_count bigint not null, batch_digests bytea not null,
+    reason text not null, notify bigint not null, created_at bigint not null, finished_at bigint)`,
+  'create index bulk_runs_by_time on bulk_runs (created_at, id)',
+  `create table bulk_rows (run_id text not null references bulk_runs(id), row_number bigint not null,
+    account_id text not null references accounts(id), applied_at bigint not null, changes text not null,
+    primary key (run_id, row_number))`,
+  // What is removed once it has had its time is found by that time, and what refers to it by what it refers to.
+  'create index sessions_expiry on sessions (expires_at)',
+  'create index sessions_by_link on sessions (enrolment_link_id) where enrolment_link_id is not null',
+  'create index challenges_by_session on challenges (session_id)',
+  'create index bindings_expiry on bindings (expires_at)',
+  'create index bindings_by_session on bindings (session_id)',
+  'create index codes_expiry on codes (expires_at)',
+  'create index wechat_authorisations_by_binding on wechat_authorisations (binding_id)',
+  'create index enrolment_links_expiry on enrolment_links (expires_at)',
+  'create index service_credentials_expiry on service_credentials (expires_at)',
+  'create index bulk_runs_by_credential on bulk_runs (credential_id) where credential_id is not null',
+  'create index bulk_runs_by_undone on bulk_runs (undoes) where undoes is not null',
+  'create index bulk_runs_finished on bulk_runs (finished_at) where finished_at is not null',
+  'create index pushes_received on pushes (received_at)',
+  "create index throttles_idle on throttles (last_failure_at) where substr(key, 1, 6) <> 'guess:'",
+  "create index throttles_idle_guesses on throttles (last_failure_at) where substr(key, 1, 6) = 'guess:'",
+]
