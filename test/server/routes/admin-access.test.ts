@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Operation } from '../../../src/contract/operation.ts'
 import { operations } from '../../../src/contract/operations.ts'
 import { runValue } from '../../../src/contract/rebind.ts'
@@ -102,9 +102,6 @@ describe.each(adminOperations.map(operation => [operation.id, operation] as cons
   }
   const codeOf = async (secret?: string, proof?: string): Promise<string | undefined> => (await ask(secret, proof)).code
   const takesProof = operation.stepUp !== null
-
-  // That all are served is for another test.
-  beforeEach(({ skip }) => skip(!app.hasRoute(operation), 'not served'))
 
   test('is for nobody without a session, nor with one that is none', async () => {
     expect(await ask()).toMatchObject({ code: 'not_logged_in', status: 401 })
