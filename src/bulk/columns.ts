@@ -1,22 +1,9 @@
-import type { RebindRow } from '../contract/rebind.ts'
+import { rebindFileColumns } from '../contract/rebind.ts'
 import { nearest } from '../lib/nearest.ts'
 import { printable } from '../lib/printable.ts'
 import { BulkError } from './error.ts'
 
-/** The columns that a file may have, in the order in which results of NDJSON have them. */
-export const inputColumns = [
-  'username',
-  'account_id',
-  'phone',
-  'email',
-  'password_hash',
-  'password',
-  'totp',
-  'wechat',
-  'webauthn',
-  'disabled',
-] as const satisfies readonly (keyof RebindRow)[]
-export type InputColumn = (typeof inputColumns)[number]
+export type InputColumn = (typeof rebindFileColumns)[number]
 
 /** What a file of results has beside them, so that it can be fed back. Only `status` counts then. */
 export const resultColumns = [
@@ -42,9 +29,9 @@ const resultMembers: readonly string[] = [...resultColumns, 'links']
 export type Layout = readonly (InputColumn | 'status' | undefined)[]
 
 /** The layout of NDJSON, whose members have names of their own. */
-export const ndjsonLayout: Layout = [...inputColumns, 'status']
+export const ndjsonLayout: Layout = [...rebindFileColumns, 'status']
 
-export const isInputColumn = (name: string): name is InputColumn => inputColumns.some(column => column === name)
+export const isInputColumn = (name: string): name is InputColumn => rebindFileColumns.some(column => column === name)
 
 /** Whether a member of NDJSON is one that results have, and rows do not. */
 export const isResultMember = (name: string): boolean => resultMembers.includes(name)
@@ -53,7 +40,7 @@ const longestShown = 40
 const shown = (name: string): string => printable(name).slice(0, longestShown)
 
 /** The column that was probably meant. */
-export const suggestion = (name: string): string => nearest(name.trim(), inputColumns) ?? ''
+export const suggestion = (name: string): string => nearest(name.trim(), rebindFileColumns) ?? ''
 
 /**
  * What the columns of a header are; case and blanks around names do not count.

@@ -1,15 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import { longestRun } from '../contract/rebind.ts'
+import { longestRun, rebindFileColumns } from '../contract/rebind.ts'
 import { printable } from '../lib/printable.ts'
-import {
-  inputColumns,
-  isInputColumn,
-  isResultMember,
-  type Layout,
-  layoutOf,
-  ndjsonLayout,
-  suggestion,
-} from './columns.ts'
+import { isInputColumn, isResultMember, type Layout, layoutOf, ndjsonLayout, suggestion } from './columns.ts'
 import { csvRecords } from './csv.ts'
 import { BulkError } from './error.ts'
 import { takeApostropheAway } from './formula.ts'
@@ -181,7 +173,7 @@ function cellsOfObject(text: string): { cells: string[] } | RowFault {
       if (cell === undefined || (typeof member === 'boolean' && name !== 'disabled')) {
         return { code: 'row_value', values: { column: name } }
       }
-      cells[inputColumns.indexOf(name)] = cell
+      cells[rebindFileColumns.indexOf(name)] = cell
     } else if (name === 'status') cells[ndjsonLayout.length - 1] = typeof member === 'string' ? member : ''
     else if (!isResultMember(name)) {
       return { code: 'row_column_unknown', values: { name: printable(name).slice(0, 40), meant: suggestion(name) } }

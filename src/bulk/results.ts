@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, stat } from 'node:fs/promises'
 import { stringify } from 'csv-stringify/sync'
-import type { ItemChange, RowResult } from '../contract/rebind.ts'
-import { type InputColumn, inputColumns, type Layout, resultColumns } from './columns.ts'
+import { type ItemChange, type RowResult, rebindFileColumns } from '../contract/rebind.ts'
+import { type InputColumn, type Layout, resultColumns } from './columns.ts'
 import { BulkError, systemCode } from './error.ts'
 import { neutraliseFormula } from './formula.ts'
 import type { ResultsFile } from './journal.ts'
@@ -92,7 +92,9 @@ function csvWriting(layout: Layout, origin: string): Writing {
 function ndjsonWriting(layout: Layout, origin: string): Writing {
   const record = (row: ResultRow): object => {
     const cells = inputCells(layout, row)
-    const own = Object.fromEntries(inputColumns.flatMap(column => (cells[column] ? [[column, cells[column]]] : [])))
+    const own = Object.fromEntries(
+      rebindFileColumns.flatMap(column => (cells[column] ? [[column, cells[column]]] : [])),
+    )
     const { number, line, status, code, message, account, changes, links } = row
     return {
       ...own,

@@ -1,5 +1,5 @@
-import type { RebindRow } from '../contract/rebind.ts'
-import { type InputColumn, inputColumns, type Layout } from './columns.ts'
+import { type RebindRow, rebindFileColumns } from '../contract/rebind.ts'
+import type { InputColumn, Layout } from './columns.ts'
 import type { BulkValues } from './error.ts'
 
 /** What is wrong with a row by itself, or beside the other rows of its file. */
@@ -108,7 +108,7 @@ function judge(row: Row): Interpreted {
   if (row.username === undefined && row.account_id === undefined) return fault('row_account_missing')
   if (row.username !== undefined && row.account_id !== undefined) return fault('row_account_twice')
   if (row.password !== undefined && row.password_hash !== undefined) return fault('row_password_twice')
-  for (const column of inputColumns) {
+  for (const column of rebindFileColumns) {
     if (column !== 'username' && column !== 'account_id' && row[column] !== undefined) return { row }
   }
   return fault('row_says_nothing')

@@ -31,9 +31,8 @@ export const RebindRow = Type.Object(
 )
 export type RebindRow = Type.Static<typeof RebindRow>
 
-/** The columns of a row, in the order in which its digest has them. */
-export const rebindColumns = [
-  'row',
+/** The columns that a file may have, in the order in which its rows' digests have them. */
+export const rebindFileColumns = [
   'username',
   'account_id',
   'phone',
@@ -45,6 +44,9 @@ export const rebindColumns = [
   'webauthn',
   'disabled',
 ] as const satisfies readonly (keyof RebindRow)[]
+
+/** The columns of a row, in the order in which its digest has them. */
+export const rebindColumns = ['row', ...rebindFileColumns] as const satisfies readonly (keyof RebindRow)[]
 
 /**
  * What the digest of a batch is made over: the JSON text, without blanks, of an array with an array for each row, which

@@ -3,6 +3,7 @@ import { rowFaultCodes } from '../../bulk/row.ts'
 import type { BulkScreen, Progress } from '../../bulk/world.ts'
 import type { Context, Terminal, Waiting } from '../../cli/context.ts'
 import { problems } from '../../contract/problems.ts'
+import { rebindFileColumns } from '../../contract/rebind.ts'
 import { printable } from '../../lib/printable.ts'
 
 const liveInterval = 200
@@ -40,21 +41,8 @@ export function rowWords(code: string, values: BulkValues, { t }: Pick<Terminal,
   return isProblem(code) ? t(`error.${code}`) : code
 }
 
-const columnsWithForm = [
-  'username',
-  'account_id',
-  'phone',
-  'email',
-  'password_hash',
-  'password',
-  'totp',
-  'wechat',
-  'webauthn',
-  'disabled',
-] as const
-
 const expectedOf = (column: BulkValues[string] | undefined) =>
-  columnsWithForm.find(each => each === column) ?? 'username'
+  rebindFileColumns.find(each => each === column) ?? 'username'
 
 /** The name that was probably meant, as a part of a sentence. */
 const meantWords = ({ meant }: BulkValues, t: Terminal['t']): string =>
