@@ -68,8 +68,13 @@ export function createSecretKeys(masterKey: Uint8Array, random: Random): SecretK
   }
 }
 
-/** 128 random bits as an id, base64url: 22 characters. */
-export const newId = (random: Random): string => toBase64url(random.bytes(16))
+/** 128 random bits as an id, base64url: 22 characters, the first of which is no `-`: people give ids to commands. */
+export function newId(random: Random): string {
+  for (;;) {
+    const id = toBase64url(random.bytes(16))
+    if (!id.startsWith('-')) return id
+  }
+}
 
 /** 256 random bits as a secret, base64url: 43 characters. */
 export const newSecret = (random: Random): string => toBase64url(random.bytes(32))
