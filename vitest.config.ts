@@ -5,7 +5,7 @@ import { onPostgres, shared } from './test/support/projects.ts'
 
 /** What `npm test` runs on PostgreSQL as well: what a database lets happen at the same time. */
 const chosen =
-  /\/(e2e\/(races|fleet)|store\/.*|domain\/(.*races|many-keys|outbox-claims|bindings|step-up|logins|reversals|wechat-scans|bulk\/rebinding))\.test\.ts$/
+  /\/(e2e\/fleet|store\/.*|domain\/(.*races|many-keys|outbox-claims|step-up|logins|reversals|bulk\/rebinding))\.test\.ts$/
 
 /** What runs once more with each transaction repeated: the main flows, in the process of the tests. */
 const repeated = ['bindings', 'logins', 'outbox', 'reversals', 'security-keys', 'step-up', 'wechat-scans']
