@@ -1,6 +1,6 @@
 import type { ItemChange } from '../contract/rebind.ts'
 import { BulkError } from './error.ts'
-import type { Counts, JournalHeader, JournalState } from './journal.ts'
+import type { Counts, JournalHeader } from './journal.ts'
 import { isPassing } from './patience.ts'
 import type { ResultRow } from './results.ts'
 import type { BulkWorld } from './world.ts'
@@ -25,7 +25,7 @@ export interface RunOutcome extends Readonly<Counts> {
 export const noCounts: Readonly<Counts> = { applied: 0, unchanged: 0, failed: 0, skipped: 0 }
 
 export function outcomeOf(
-  { header, done }: Pick<JournalState, 'header' | 'done'>,
+  { header, done }: { readonly header: JournalHeader; readonly done: Readonly<Counts> },
   more: Partial<RunOutcome> = {},
 ): RunOutcome {
   const { run_id, kind, rows, refused } = header

@@ -257,12 +257,7 @@ class Rebinding {
         firstBatch,
         onRow,
       })
-      await finish(world, patience, authority, header.run_id)
-      await journal.finished()
-      return outcomeOf(
-        { header, done: { ...tally.counts, batches: 0, resultsLength: 0, next: null } },
-        { linkRow: tally.linkRow },
-      )
+      return await finish({ world, patience, authority, journal, header, tally })
     } catch (error) {
       throw interruption(error, world, header, tally.done)
     } finally {
@@ -282,18 +277,28 @@ class Rebinding {
   }
 }
 
-/** Ends a run. One that was ended by the last call before a crash is ended. */
-export async function finish(
-  world: BulkWorld,
-  patience: Patience,
-  authority: RunAuthority,
-  run_id: string,
-): Promise<void> {
+/** Ends a run, of either kind, and its journal. One that was ended by the last call before a crash is ended. */
+export async function finish({
+  world,
+  patience,
+  authority,
+  journal,
+  header,
+  tally,
+}: {
+  readonly world: BulkWorld
+  readonly patience: Patience
+  readonly authority: RunAuthority
+  readonly journal: Journal
+  readonly header: JournalHeader
+  readonly tally: RunTally
+}): Promise<RunOutcome> {
+  const params = { run_id: header.run_id }
   try {
-    await authority.use(run_secret =>
-      patience.call(() => world.api.call(finishRun, { params: { run_id }, body: { run_secret } })),
-    )
+    await authority.use(run_secret => patience.call(() => world.api.call(finishRun, { params, body: { run_secret } })))
   } catch (error) {
     if (!isApiError(error, 'run_finished')) throw error
   }
+  await journal.finished()
+  return outcomeOf({ header, done: tally.counts }, { linkRow: tally.linkRow })
 }

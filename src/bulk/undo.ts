@@ -213,12 +213,7 @@ class Undoing {
         before = page.next
         batch++
       }
-      await finish(world, patience, authority, header.run_id)
-      await journal.finished()
-      return outcomeOf(
-        { header, done: { ...tally.counts, batches: 0, resultsLength: 0, next: null } },
-        { linkRow: tally.linkRow },
-      )
+      return await finish({ world, patience, authority, journal, header, tally })
     } catch (error) {
       throw interruption(error, world, header, tally.done)
     } finally {

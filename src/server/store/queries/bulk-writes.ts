@@ -212,8 +212,8 @@ async function every(rows: readonly unknown[], write: () => Promise<{ changed: n
   if (changed !== rows.length) throw new ChangedMeanwhile()
 }
 
-/** The rows' members that a statement takes, and no others. */
-const keyed = (keys: readonly string[]) => keys.map(one => ({ key: one }))
+/** Keys as the rows of a statement that takes a list of them. */
+export const keyed = (keys: readonly string[]) => keys.map(one => ({ key: one }))
 
 type Writes = Omit<
   BulkQueries,

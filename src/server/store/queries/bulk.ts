@@ -11,7 +11,7 @@ import type {
   WebAuthnCredentialsTable,
   WeChatIdentitiesTable,
 } from '../schema.ts'
-import { bulkWrites } from './bulk-writes.ts'
+import { bulkWrites, keyed } from './bulk-writes.ts'
 
 const listRows = compiledOnce((db, runId: string, from: number, to: number) =>
   db
@@ -80,8 +80,6 @@ const findLinks = compiledForRows(
   key,
   ({ list }) => sql<EnrolmentLinksTable>`select * from enrolment_links where id in (${list})`,
 )
-
-const keyed = (keys: readonly string[]) => keys.map(one => ({ key: one }))
 
 export const bulkQueries = (db: Handle): BulkQueries => ({
   ...bulkWrites(db),
