@@ -84,7 +84,7 @@ async function readMeanwhile(url: string, session: string) {
   const under = new Set<Promise<void>>()
   async function read(): Promise<void> {
     const asked = performance.now()
-    const taken = idle
+    const taken = idle?.isClosed ? undefined : idle
     idle = undefined
     const connection = taken ?? (await openConnection(url))
     const { status } = await connection.send(request, 1)
@@ -97,7 +97,10 @@ async function readMeanwhile(url: string, session: string) {
   const timer = setInterval(() => {
     // One that fails counts as one that is never answered.
     const reading = read()
-      .catch(() => void times.push(Number.POSITIVE_INFINITY))
+      .catch(error => {
+        process.stderr.write(`  ${error.message}\n`)
+        times.push(Number.POSITIVE_INFINITY)
+      })
       .finally(() => under.delete(reading))
     under.add(reading)
   }, readEvery)
@@ -140,8 +143,8 @@ async function rebindBy({ folder, subject, token, session }: World, rows: number
     const start = performance.now()
     const args = ['admin', 'rebind', file, '--reason', 'new numbers', '--results', results, '--json']
     const cli = spawnNode([hufu, ...args], { HUFU_SERVER: url, HUFU_TOKEN: token, XDG_CONFIG_HOME: folder })
-    const [peak] = await Promise.all([watchPeak(cli.child), cli.succeeded]).finally(stop)
-    const milliseconds = performance.now() - start
+    const succeeded = cli.succeeded.then(() => performance.now() - start)
+    const [peak, milliseconds] = await Promise.all([watchPeak(cli.child), succeeded]).finally(stop)
     return { milliseconds, cli: peak, server: peakMegabytes(server.pid) ?? Number.NaN, reads: await stop() }
   } finally {
     await server.stop()

@@ -167,3 +167,33 @@ test('a sender that does not stop when it is told to is left behind; its message
   await outbox.stop()
   expect(await delivery.row(id)).toMatchObject({ failure: 'uncertain', sent_at: expect.any(Number) })
 }, 10_000)
+
+test('while its channel is off, a lane that is woken writes nothing until a message expires', async () => {
+  const id = await delivery.add('a@example.com')
+  let transactions = 0
+  const counting: typeof delivery.store = {
+    ...delivery.store,
+    transaction: body => {
+      transactions += 1
+      return delivery.store.transaction(body)
+    },
+  }
+  let looks = 0
+  const off = senderOf(
+    async () => taken,
+    () => {
+      looks += 1
+      return true
+    },
+  )
+  const outbox = delivery.start({ email: off }, counting)
+  for (let woken = 1; woken <= 20; woken++) {
+    const before = looks
+    outbox.wake()
+    await expect.poll(() => looks).toBeGreaterThan(before)
+  }
+  expect(transactions).toBe(0)
+  delivery.clock.advance(10 * minute)
+  outbox.wake()
+  await expect.poll(async () => (await delivery.row(id)).failure).toBe('expired')
+})

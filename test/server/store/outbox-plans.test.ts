@@ -46,6 +46,7 @@ const sought: Record<string, (outbox: OutboxQueries) => Promise<unknown>> = {
 }
 for (const lane of lanes) {
   sought[`when the next ${lane.kind} is due`] = outbox => outbox.nextDueAt(lane)
+  sought[`when the next ${lane.kind} expires`] = outbox => outbox.nextExpiryAt(lane)
   sought[`${lane.kind}s that are due`] = outbox => outbox.claimDue(lane, claim)
   sought[`${lane.kind}s whose time is over`] = outbox => outbox.claimExpired(lane, claim)
 }
@@ -68,6 +69,19 @@ describe('among millions of messages that were sent', () => {
       expect(plans).toEqual([`SCAN outbox USING INDEX outbox_${state}`])
     },
   )
+
+  test.each(lanes)('%o: what is due, and what is over, is found by its time', async lane => {
+    const plans = await plansOf(async ({ outbox }) => {
+      await outbox.claimDue(lane, claim)
+      await outbox.nextExpiryAt(lane)
+      await outbox.claimExpired(lane, claim)
+    })
+    expect(plans.filter(plan => !plan.includes('sqlite_autoindex'))).toEqual([
+      `SEARCH outbox USING INDEX outbox_due_${lane.kind}s (channel=? AND next_attempt_at<?)`,
+      `SEARCH outbox USING INDEX outbox_expiring_${lane.kind}s (channel=?)`,
+      `SEARCH outbox USING INDEX outbox_expiring_${lane.kind}s (channel=? AND not_after<?)`,
+    ])
+  })
 
   test('the backlog is counted by the index of what is queued', async () => {
     expect(await plansOf(({ figures }) => figures.backlog())).toEqual(['SCAN outbox USING INDEX outbox_queued'])

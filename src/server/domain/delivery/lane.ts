@@ -60,19 +60,18 @@ export function runLane(
     return rows.length
   }
 
-  /** @returns when the next message is due, where that is known */
+  /** @returns when there is something to do again, where that is known */
   async function sendDue(): Promise<number | undefined> {
     while (!leave.aborted) {
       const room = laneWidths[lane.kind] - underWay.size
       if (room === 0) return undefined
-      if (sender.reach(null) === 'off') {
-        if ((await sendClaimed('claimExpired', room)) === 0) return undefined
-        continue
-      }
+      const isOff = sender.reach(null) === 'off'
       // A claim of nothing would still be a write; the look before it is a read.
-      const due = await store.read.outbox.nextDueAt(lane)
-      if (due === undefined || due > clock.now()) return due
-      await sendClaimed('claimDue', room)
+      const next = await (isOff ? store.read.outbox.nextExpiryAt(lane) : store.read.outbox.nextDueAt(lane))
+      if (next === undefined || next > clock.now()) return next
+      const claimed = await sendClaimed(isOff ? 'claimExpired' : 'claimDue', room)
+      // What others have claimed is the first to expire until they have given it up.
+      if (isOff && claimed === 0) return undefined
     }
     return undefined
   }

@@ -290,7 +290,9 @@ export interface OutboxQueries {
    * comes with one `lapsed` more.
    */
   claimDue(lane: Lane, claim: Claim): Promise<OutboxTable[]>
-  /** As `claimDue`, of those alone whose time has passed. */
+  /** When the time of the lane's first message passes, claimed or not. */
+  nextExpiryAt(lane: Lane): Promise<number | undefined>
+  /** As `claimDue`, of those alone whose time has passed, which it passed for first. */
   claimExpired(lane: Lane, claim: Claim): Promise<OutboxTable[]>
   /** These three end the claim; false when it was somebody else's by then. */
   markSent(

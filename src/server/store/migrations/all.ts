@@ -1,6 +1,7 @@
 import * as accounts from './0001-accounts.ts'
 import * as messages from './0002-messages.ts'
 import * as admin from './0003-admin.ts'
+import * as outboxExpiry from './0004-outbox-expiry.ts'
 
 /**
  * `expand`: safe while processes of the release before are running; it adds tables, columns that may be left out, and
@@ -21,4 +22,5 @@ export const migrations: readonly SchemaMigration[] = [
   { name: '0001-accounts', ...accounts },
   { name: '0002-messages', ...messages },
   { name: '0003-admin', ...admin },
+  { name: '0004-outbox-expiry', ...outboxExpiry },
 ]

@@ -23,7 +23,7 @@ interface ClaimValues {
   readonly next_attempt_at: number
 }
 
-const claim = (db: Handle, values: ClaimValues, now: number, due: ReturnType<typeof pending>, limit: number) =>
+const claim = (db: Handle, values: ClaimValues, now: number, first: ReturnType<typeof firstIds>) =>
   db
     .updateTable('outbox')
     .set(values)
@@ -36,25 +36,31 @@ const claim = (db: Handle, values: ClaimValues, now: number, due: ReturnType<typ
         .else(eb('lapsed', '+', 1))
         .end(),
     }))
-    .where(({ eb }) =>
-      eb('id', 'in', due.select('id').where('next_attempt_at', '<=', now).orderBy('next_attempt_at').limit(limit)),
-    )
+    .where('id', 'in', first)
     // Once more, for a database in which another claim may have come between: what it took is not due any more.
     .where('sent_at', 'is', null)
     .where('failed_at', 'is', null)
     .where('next_attempt_at', '<=', now)
     .returningAll()
 
+const firstIds = (due: ReturnType<typeof pending>, order: 'next_attempt_at' | 'not_after', limit: number) =>
+  due.select('id').orderBy(order).limit(limit)
+
 const laneQueries = (kind: Lane['kind']) => ({
   nextDueAt: compiledOnce((db, channel: string) =>
     pending(db, kind, channel).select('next_attempt_at').orderBy('next_attempt_at').limit(1),
   ),
-  claimDue: compiledOnce((db, channel: string, values: ClaimValues, now: number, limit: number) =>
-    claim(db, values, now, pending(db, kind, channel), limit),
+  nextExpiryAt: compiledOnce((db, channel: string) =>
+    pending(db, kind, channel).select('not_after').orderBy('not_after').limit(1),
   ),
-  claimExpired: compiledOnce((db, channel: string, values: ClaimValues, now: number, limit: number) =>
-    claim(db, values, now, pending(db, kind, channel).where('not_after', '<=', now), limit),
-  ),
+  claimDue: compiledOnce((db, channel: string, values: ClaimValues, now: number, limit: number) => {
+    const due = pending(db, kind, channel).where('next_attempt_at', '<=', now)
+    return claim(db, values, now, firstIds(due, 'next_attempt_at', limit))
+  }),
+  claimExpired: compiledOnce((db, channel: string, values: ClaimValues, now: number, limit: number) => {
+    const expired = pending(db, kind, channel).where('not_after', '<=', now).where('next_attempt_at', '<=', now)
+    return claim(db, values, now, firstIds(expired, 'not_after', limit))
+  }),
 })
 const lanes = { code: laneQueries('code'), notice: laneQueries('notice') }
 
@@ -140,6 +146,7 @@ export const outboxQueries = (db: Handle): OutboxQueries => ({
   },
 
   nextDueAt: async ({ kind, channel }) => (await lanes[kind].nextDueAt(db, channel)).rows[0]?.next_attempt_at,
+  nextExpiryAt: async ({ kind, channel }) => (await lanes[kind].nextExpiryAt(db, channel)).rows[0]?.not_after,
   claimDue: (lane, taken) => claimed(lanes[lane.kind].claimDue, db, lane, taken),
   claimExpired: (lane, taken) => claimed(lanes[lane.kind].claimExpired, db, lane, taken),
 
