@@ -118,6 +118,12 @@ async function sendPart(send: Send, rows: readonly Row[], postgres: boolean): Pr
     [first.runId, first.number, last.number],
   )
   await send(postgres ? 'begin' : 'begin immediate', [])
+  if (postgres) {
+    await send(
+      `select id from accounts where id in (${list}) order by id collate "C" for no key update`,
+      rows.map(row => row.id).sort(),
+    )
+  }
   await all(
     insertRows,
     rows.map(row => [row.runId, row.number, row.id, now, row.changes]),
