@@ -2,7 +2,7 @@
 export const shared = {
   testTimeout: 30_000,
   hookTimeout: 60_000,
-  setupFiles: ['test/support/repeat-transactions.ts'],
+  setupFiles: ['test/support/temporary-folder.ts', 'test/support/repeat-transactions.ts'],
 }
 
 /** The two projects that run `include` on PostgreSQL, each on a cluster of its own. */
