@@ -29,6 +29,8 @@ export interface PostgresCluster {
 export interface ClusterOptions {
   /** What was committed survives a kill and a power cut. Left out: it need not, and every test is faster. */
   readonly durable?: boolean
+  /** Left out: the usual one, which may be shared, for nothing listens there but a socket. */
+  readonly port?: number
   /** Settings as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string | number>>
 }
@@ -67,25 +69,25 @@ export function lacksPostgres(): boolean {
 }
 
 /** PostgreSQL refuses to run as root: the user that it runs as then. */
-function otherUser(): { readonly uid: number; readonly gid: number } | undefined {
+export function otherUser(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined
   const idOf = (what: '-u' | '-g') => Number(execFileSync('id', [what, 'nobody'], { encoding: 'utf8' }))
   return { uid: idOf('-u'), gid: idOf('-g') }
 }
 
 /** PostgreSQL's own. Clusters may share it: it names the socket, and each has a folder for that. */
-const port = 5432
+const usualPort = 5432
 /** In bytes. */
 const longestSocketPath = 107
 
-function clusterFolder(): string {
+function clusterFolder(port: number): string {
   const folder = mkdtempSync(join(tmpdir(), 'hufu-postgres-'))
   const socket = join(folder, `.s.PGSQL.${port}`)
   if (Buffer.byteLength(socket) > longestSocketPath) throw new Error(`TMPDIR is too long for a socket: ${socket}`)
   return folder
 }
 
-const always = { port, max_connections: 300, shared_buffers: '64MB', max_wal_senders: 0 }
+const always = { max_connections: 300, shared_buffers: '64MB', max_wal_senders: 0 }
 const perishable = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
 
 /** What the operator of a database server does for a new hufud. */
@@ -98,15 +100,19 @@ async function welcomeHufud(url: string): Promise<void> {
 }
 
 /** Makes a cluster and starts it. @throws where PostgreSQL is not installed or does not start, with what it says */
-export async function startPostgres({ durable = false, settings = {} }: ClusterOptions = {}): Promise<PostgresCluster> {
+export async function startPostgres({
+  durable = false,
+  port = usualPort,
+  settings = {},
+}: ClusterOptions = {}): Promise<PostgresCluster> {
   if (postgresBinaries === undefined) throw new Error('PostgreSQL is not installed')
-  const folder = clusterFolder()
+  const folder = clusterFolder(port)
   const user = otherUser()
   if (user) chownSync(folder, user.uid, user.gid)
   const description = {
     bin: postgresBinaries,
     folder,
-    settings: { ...always, ...(durable ? {} : perishable), ...settings },
+    settings: { ...always, port, ...(durable ? {} : perishable), ...settings },
     ...user,
   }
   // In a group of its own: a Ctrl-C in the terminal is this process's to deal with.
