@@ -120,7 +120,7 @@ const isTimedOut = ({ aborted, reason }: AbortSignal): boolean =>
 
 /**
  * Shows events as they happen: first the newest that there are, or all since `query.since`, then each once, the oldest
- * first. A server that is away is waited for. Ends when nobody reads any more, and with `--timeout`.
+ * first. A server that is away is waited for. Ends with the first event that nobody reads any more, and with `--timeout`.
  * @returns how many were shown
  * @throws {CancelledError} on Ctrl-C
  */
