@@ -21,12 +21,14 @@ import { freshHome, type HufuOptions, type HufuRun, hufu, type RunningHufu, star
 
 let people = 0
 let numbers = 0
+let addresses = 0
 
 const codeCommand = `node '${new URL('code-command.mjs', import.meta.url).pathname}'`
 
 /** A mobile number that nobody in this file has yet. */
 export const freshNumber = (): string => `+86138${String(++numbers).padStart(8, '0')}`
-export const freshAddress = (): string => `new-${randomBytes(4).toString('hex')}@example.org`
+/** Masked, too, it is another than the one before. */
+export const freshAddress = (): string => `new-${randomBytes(4).toString('hex')}-${++addresses}@example.org`
 
 /** Where a command finds the codes that it is asked for. */
 export interface CodesGiven {
