@@ -50,7 +50,7 @@ export const enBulk = {
     'Rows: {{rows}}; as they are already: {{unchanged}}; refused: {{refused}}; changed since: {{skipped}}. Nothing has been written.',
   'bulk.nothing_to_do': 'Nothing is left to do.',
   'bulk.was_finished': 'Run {{run}} was finished before. To run the file once more, move its journal away.',
-  'bulk.undo_was_finished': 'Run {{run}} was finished before. To undo what is left, move its journal away.',
+  'bulk.undo_was_finished': 'Run {{run}} was finished before. To try its failed rows again, move its journal away.',
   'bulk.applied': 'Run {{run}}: {{applied}} applied, {{unchanged}} unchanged, {{failed}} failed, {{refused}} left out.',
   'bulk.undone':
     'Run {{run}}: {{applied}} brought back, {{unchanged}} unchanged, {{skipped}} changed since and left, {{failed}} failed.',

@@ -51,7 +51,7 @@ export const zhCnBulk: Readonly<Record<keyof typeof enBulk, string>> = {
     '共 {{rows}} 行；无需改动 {{unchanged}} 行；不能执行 {{refused}} 行；之后又改过 {{skipped}} 行。没有写入任何内容。',
   'bulk.nothing_to_do': '没有剩下的行要处理。',
   'bulk.was_finished': '批次 {{run}} 先前已完成。要对该文件重新执行，请先移走它的进度日志。',
-  'bulk.undo_was_finished': '批次 {{run}} 先前已完成。要撤销剩下的行，请先移走它的进度日志。',
+  'bulk.undo_was_finished': '批次 {{run}} 先前已完成。要重试失败的行，请先移走它的进度日志。',
   'bulk.applied':
     '批次 {{run}}：已写入 {{applied}} 行，无需改动 {{unchanged}} 行，失败 {{failed}} 行，跳过 {{refused}} 行。',
   'bulk.undone':

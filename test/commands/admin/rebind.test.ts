@@ -218,7 +218,7 @@ describe('an undo', () => {
     const { exit, stepUps, stdout } = await rebind(asked)
     expect([exit, stepUps]).toEqual([0, [`rebind.undo ${asked.undo}:3`]])
     expect(stdout).toContain('3 brought back')
-    expect((await rebind(asked)).stdout).toContain('To undo what is left, move its journal away.')
+    expect((await rebind(asked)).stdout).toContain('To try its failed rows again, move its journal away.')
   })
 
   it.each([
