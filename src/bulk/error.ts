@@ -16,6 +16,8 @@ export const bulkErrorCodes = [
   'bulk_results_changed',
   'bulk_rows_refused',
   'bulk_rows_failed',
+  'bulk_undo_refused',
+  'bulk_undo_failed',
   'bulk_journal_needed',
   'bulk_journal_locked',
   'bulk_journal_malformed',

@@ -12,15 +12,21 @@ interface Holder {
   readonly started: string
 }
 
-/** When a process was started, in the system's own measure: field 22 of Linux's /proc/PID/stat. */
-async function startOf(pid: number): Promise<string> {
+/** The fields of Linux's /proc/PID/stat from the third on; none where the system has no such file. */
+async function statusOf(pid: number): Promise<string[]> {
   try {
     const status = await readFile(`/proc/${pid}/stat`, 'utf8')
-    return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+    return status.slice(status.lastIndexOf(')') + 2).split(' ')
   } catch {
-    return ''
+    return []
   }
 }
+
+/** When a process was started, in the system's own measure: field 22. */
+const startOf = async (pid: number): Promise<string> => (await statusOf(pid))[19] ?? ''
+
+/** Whether a process has ended, and its parent has not asked how: a signal still finds it. */
+const isZombie = async (pid: number): Promise<boolean> => (await statusOf(pid))[0] === 'Z'
 
 function isAlive(pid: number): boolean {
   try {
@@ -46,7 +52,7 @@ async function isGone(holder: Holder | undefined): Promise<boolean> {
   // A lock is written in one go: one that is not whole was left by a crash of the machine.
   if (!holder) return true
   if (holder.host !== hostname()) return false
-  if (!isAlive(holder.pid)) return true
+  if (!isAlive(holder.pid) || (await isZombie(holder.pid))) return true
   return holder.started !== '' && holder.started !== (await startOf(holder.pid))
 }
 

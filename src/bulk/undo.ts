@@ -177,8 +177,12 @@ class Undoing {
     return results
   }
 
+  private rowOf(result: RowResult): ResultRow {
+    return resultRow(result, noCells, (code, values) => this.world.words(code, values, 'undo'))
+  }
+
   private previewed(result: RowResult): ResultRow {
-    const row = resultRow(result, noCells, this.world.words)
+    const row = this.rowOf(result)
     return row.status === 'applied' || row.status === 'unchanged' ? { ...row, status: 'valid' } : row
   }
 
@@ -204,7 +208,7 @@ class Undoing {
             return world.api.call(undoRows, { params: { run_id: header.run_id }, body })
           }),
         )
-        const rows = page.results.map(result => resultRow(result, noCells, world.words))
+        const rows = page.results.map(result => this.rowOf(result))
         await results.add(rows)
         const counts = countsOf(page.results)
         await journal.batch({ batch, results_length: await results.flush(), ...counts, next: page.next })

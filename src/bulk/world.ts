@@ -59,6 +59,6 @@ export interface BulkWorld {
     value: string,
     call: (proven: { readonly proof?: string }) => Promise<T>,
   ): Promise<T>
-  /** The sentence for a code of a row. */
-  words(code: string, values: BulkValues): string
+  /** The sentence for a code of a row of this kind of run. */
+  words(code: string, values: BulkValues, kind?: 'rebind' | 'undo'): string
 }

@@ -72,6 +72,8 @@ export const exitCodes = {
   bulk_results_changed: usage,
   bulk_rows_refused: someRowsFailed,
   bulk_rows_failed: someRowsFailed,
+  bulk_undo_refused: someRowsFailed,
+  bulk_undo_failed: someRowsFailed,
   bulk_journal_needed: usage,
   bulk_journal_locked: refused,
   bulk_journal_malformed: usage,

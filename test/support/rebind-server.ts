@@ -45,6 +45,8 @@ export class RebindServer {
   readonly applications = new Map<string, number>()
   /** The ids of the operations that were called. */
   readonly calls: string[] = []
+  /** Rows whose undoing would leave no way in. */
+  readonly stuck = new Set<number>()
   /** Called before each; what it throws is what the client gets. */
   before: (id: string) => void | Promise<void> = () => {}
   /** Called after each, when its changes are made: what it throws is an answer that was lost. */
@@ -240,6 +242,7 @@ export class RebindServer {
       const wasUndone = account.phone === before.phone && account.email === before.email
       if (!isSame && !wasUndone)
         return { ...entry.result, status: 'skipped', code: 'changed_since', changes: [], links: [] }
+      if (this.stuck.has(row)) return { ...entry.result, status: 'failed', code: 'last_factor', changes: [], links: [] }
       change(row, account, before)
       return { ...entry.result, status: 'applied', links: [] }
     })

@@ -50,6 +50,7 @@ export const enBulk = {
     'Rows: {{rows}}; as they are already: {{unchanged}}; refused: {{refused}}; changed since: {{skipped}}. Nothing has been written.',
   'bulk.nothing_to_do': 'Nothing is left to do.',
   'bulk.was_finished': 'Run {{run}} was finished before. To run the file once more, move its journal away.',
+  'bulk.undo_was_finished': 'Run {{run}} was finished before. To try its failed rows again, move its journal away.',
   'bulk.applied': 'Run {{run}}: {{applied}} applied, {{unchanged}} unchanged, {{failed}} failed, {{refused}} left out.',
   'bulk.undone':
     'Run {{run}}: {{applied}} brought back, {{unchanged}} unchanged, {{skipped}} changed since and left, {{failed}} failed.',
@@ -89,6 +90,7 @@ export const enBulk = {
   'row.bound_elsewhere': 'The number or address is bound to another account.',
   'row.bound_elsewhere_owner':
     'The number or address is bound to {{owner}}. Where that account gets another in this file, put its row before this one.',
+  'row.bound_elsewhere_since': 'The number or address is bound to {{owner}} by now.',
   'row.already_bound': 'This is bound to the account already.',
   'row.not_bound': 'Nothing of this kind is bound to the account.',
   'row.last_factor': 'The row would leave no way into the account.',
@@ -132,6 +134,12 @@ export const enBulk = {
   'next.bulk_rows_refused': 'Correct them and run the command again, or leave them out with --skip-invalid.',
   'error.bulk_rows_failed': '{{failed}} of {{rows}} rows were not applied.',
   'next.bulk_rows_failed': 'Correct them in the file of results, and feed it back: what is done is left out.',
+  'error.bulk_undo_refused': '{{failed}} of {{rows}} rows would not be brought back. Nothing has been written.',
+  'next.bulk_undo_refused':
+    'Do away with what stands in their way, or go ahead without --dry-run: the others come back.',
+  'error.bulk_undo_failed': '{{failed}} of {{rows}} rows were not brought back.',
+  'next.bulk_undo_failed':
+    'Do away with what stands in their way, move the journal away, and run the command again: what is back stays as it is.',
   'error.bulk_journal_needed': 'What comes from stdin has no place for a journal beside it.',
   'next.bulk_journal_needed': 'Name one with --journal PATH.',
   'error.bulk_journal_locked': 'Another run has the journal (process {{pid}}).',

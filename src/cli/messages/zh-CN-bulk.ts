@@ -51,6 +51,7 @@ export const zhCnBulk: Readonly<Record<keyof typeof enBulk, string>> = {
     '共 {{rows}} 行；无需改动 {{unchanged}} 行；不能执行 {{refused}} 行；之后又改过 {{skipped}} 行。没有写入任何内容。',
   'bulk.nothing_to_do': '没有剩下的行要处理。',
   'bulk.was_finished': '批次 {{run}} 先前已完成。要对该文件重新执行，请先移走它的进度日志。',
+  'bulk.undo_was_finished': '批次 {{run}} 先前已完成。要重试失败的行，请先移走它的进度日志。',
   'bulk.applied':
     '批次 {{run}}：已写入 {{applied}} 行，无需改动 {{unchanged}} 行，失败 {{failed}} 行，跳过 {{refused}} 行。',
   'bulk.undone':
@@ -90,6 +91,7 @@ export const zhCnBulk: Readonly<Record<keyof typeof enBulk, string>> = {
   'row.account_disabled': '该账户已停用。',
   'row.bound_elsewhere': '该号码或邮箱已绑定到其他账户。',
   'row.bound_elsewhere_owner': '该号码或邮箱已绑定到 {{owner}}。如果这个文件会给它换新的，请把它那一行放到本行之前。',
+  'row.bound_elsewhere_since': '该号码或邮箱现已绑定到 {{owner}}。',
   'row.already_bound': '该账户已经绑定了它。',
   'row.not_bound': '该账户没有绑定这一项。',
   'row.last_factor': '执行该行后，账户将没有任何登录方式。',
@@ -132,6 +134,10 @@ export const zhCnBulk: Readonly<Record<keyof typeof enBulk, string>> = {
   'next.bulk_rows_refused': '请改正后重新运行，或用 --skip-invalid 跳过它们。',
   'error.bulk_rows_failed': '{{rows}} 行中有 {{failed}} 行没有写入。',
   'next.bulk_rows_failed': '请在结果文件里改正它们，再把它作为输入；已完成的行会自动跳过。',
+  'error.bulk_undo_refused': '{{rows}} 行中有 {{failed}} 行无法恢复。没有写入任何内容。',
+  'next.bulk_undo_refused': '请先排除上述原因；也可以去掉 --dry-run 直接运行，其余各行会照常恢复。',
+  'error.bulk_undo_failed': '{{rows}} 行中有 {{failed}} 行没有恢复。',
+  'next.bulk_undo_failed': '请排除上述原因，移走进度日志，再运行同一命令；已恢复的行不会再动。',
   'error.bulk_journal_needed': '标准输入旁边没有存放进度日志的位置。',
   'next.bulk_journal_needed': '请用 --journal PATH 指定。',
   'error.bulk_journal_locked': '另一个进程（{{pid}}）正在使用该进度日志。',

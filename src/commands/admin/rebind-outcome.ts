@@ -36,7 +36,8 @@ function sayCounts(outcome: RunOutcome, terminal: Terminal): void {
     return
   }
   const run = { run: runId, rows, applied, unchanged, failed, refused, skipped }
-  if (outcome.wasFinished) terminal.say(t('bulk.was_finished', { run: runId }))
+  if (outcome.wasFinished)
+    terminal.say(t(kind === 'undo' ? 'bulk.undo_was_finished' : 'bulk.was_finished', { run: runId }))
   terminal.say(t(kind === 'undo' ? 'bulk.undone' : 'bulk.applied', run))
   if (kind === 'rebind' && applied > 0) terminal.note(t('bulk.undo_by', { run: runId }))
 }
@@ -55,9 +56,15 @@ async function showLinks({ linkRow }: RunOutcome, { terminal, api }: Context): P
   }
 }
 
+function rowsError({ kind, isDry, rows, refused, failed }: RunOutcome, file: string | undefined): BulkError {
+  if (kind === 'undo') return new BulkError(isDry ? 'bulk_undo_refused' : 'bulk_undo_failed', { failed, rows })
+  if (isDry) return new BulkError('bulk_rows_refused', { refused, rows, file: file ?? '' })
+  return new BulkError('bulk_rows_failed', { failed: refused + failed, rows: rows + refused })
+}
+
 /**
  * Says how a run has ended.
- * @throws {BulkError} `bulk_rows_failed`, `bulk_rows_refused` where some rows were not, or would not be, applied
+ * @throws {BulkError} `bulk_rows_failed`, `bulk_rows_refused`, of an undoing `bulk_undo_failed`, `bulk_undo_refused`, where some rows were not, or would not be, applied
  */
 export async function sayOutcome(
   context: Context,
@@ -69,15 +76,10 @@ export async function sayOutcome(
   else sayCounts(outcome, terminal)
   await showLinks(outcome, context)
   if (results !== undefined) terminal.note(terminal.t('bulk.results_in', { file: results }))
-  const { rows, refused, failed } = outcome
   const members = membersOf(outcome, results)
-  if (outcome.isDry && refused > 0) {
+  if (outcome.refused + outcome.failed > 0) {
     terminal.event('summary', members)
-    throw new BulkError('bulk_rows_refused', { refused, rows, file: file ?? '' })
-  }
-  if (refused + failed > 0) {
-    terminal.event('summary', members)
-    throw new BulkError('bulk_rows_failed', { failed: refused + failed, rows: rows + refused })
+    throw rowsError(outcome, file)
   }
   terminal.result(members)
 }

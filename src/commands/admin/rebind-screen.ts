@@ -1,5 +1,6 @@
 import type { BulkValues } from '../../bulk/error.ts'
 import { rowFaultCodes } from '../../bulk/row.ts'
+import type { RunOutcome } from '../../bulk/run-state.ts'
 import type { BulkScreen, Progress } from '../../bulk/world.ts'
 import type { Context, Terminal, Waiting } from '../../cli/context.ts'
 import { problems } from '../../contract/problems.ts'
@@ -30,13 +31,20 @@ const ownWords = [...rowFaultCodes, ...serverCodes] as const
 const isProblem = (code: string): code is keyof typeof problems => Object.hasOwn(problems, code)
 
 /** What is wrong with a row, in people's words; a code that a newer server knows keeps its name. */
-export function rowWords(code: string, values: BulkValues, { t }: Pick<Terminal, 't'>): string {
+export function rowWords(
+  code: string,
+  values: BulkValues,
+  { t }: Pick<Terminal, 't'>,
+  kind: RunOutcome['kind'] = 'rebind',
+): string {
   const known = ownWords.find(each => each === code)
   if (known === 'row_value') {
     return t('row.row_value', { ...values, expected: t(`row.expected.${expectedOf(values.column)}`) })
   }
   if (known === 'row_column_unknown') return t('row.row_column_unknown', { ...values, meant: meantWords(values, t) })
-  if (known === 'bound_elsewhere' && values.owner) return t('row.bound_elsewhere_owner', values)
+  if (known === 'bound_elsewhere' && values.owner) {
+    return t(kind === 'undo' ? 'row.bound_elsewhere_since' : 'row.bound_elsewhere_owner', values)
+  }
   if (known) return t(`row.${known}`, values)
   return isProblem(code) ? t(`error.${code}`) : code
 }

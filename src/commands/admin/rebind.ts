@@ -60,7 +60,7 @@ function worldOf(context: Context): BulkWorld {
     patience: (timeoutSeconds ?? usualPatienceSeconds) * 1000,
     standardInput: () => createReadStream('', { fd: 0, autoClose: false }),
     authorise: (operation, value, call) => withAuthority(context, { operation, value }, call),
-    words: (code, values) => rowWords(code, values, terminal),
+    words: (code, values, kind) => rowWords(code, values, terminal, kind),
   }
 }
 

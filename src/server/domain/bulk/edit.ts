@@ -1,6 +1,7 @@
 import type { ItemChange } from '../../../contract/rebind.ts'
 import { fromBase64url, toBase64url } from '../../../lib/base64url.ts'
 import type { AccountsTable, TotpTable, WebAuthnCredentialsTable, WeChatIdentitiesTable } from '../../store/schema.ts'
+import { isWayIn } from '../bindings/unbinding.ts'
 import { maskContact, maskOpenid } from '../masks.ts'
 
 export interface ContactState {
@@ -43,6 +44,8 @@ export interface Edit {
   readonly given?: readonly GivenLink[]
   /** Links that it ends. */
   readonly ended?: readonly Pick<GivenLink, 'id' | 'purpose'>[]
+  /** Nobody could log in before, as to an account that is new: undone, the row may leave it so. */
+  readonly hadNoWayIn?: true
 }
 
 /** What of an account a row may change. */
@@ -90,6 +93,20 @@ export const edited = (state: AccountState, edit: Edit): AccountState => ({
   wechat: edit.wechat ? edit.wechat.after : state.wechat,
   keys: edit.webauthn ? edit.webauthn.after : state.keys,
 })
+
+/** Whether an edit ends all access to the account: sessions, logins, links and whatever else was begun. */
+export const endsAccess = ({ password, disabled }: Edit): boolean =>
+  password !== undefined || (disabled !== undefined && disabled.after !== null)
+
+/** Whether somebody could log in by what the account has. */
+export const hasWayIn = ({ phone, email, password, totp, keys }: AccountState): boolean =>
+  isWayIn({
+    password: password !== null,
+    email: email !== null,
+    phone: phone !== null,
+    totp: totp !== null,
+    key: keys.length > 0,
+  })
 
 /** What somebody logs in by, to be compared with what it is later. */
 export const waysInto = ({ account, totp, keys }: AccountState): string =>

@@ -1,7 +1,15 @@
 import type { ProblemCode } from '../../../contract/problems.ts'
-import { isWayIn } from '../bindings/unbinding.ts'
 import type { Channel } from '../ports/store.ts'
-import { type AccountState, type Edit, edited, type GivenLink, type Shift, seenOf } from './edit.ts'
+import {
+  type AccountState,
+  type Edit,
+  edited,
+  endsAccess,
+  type GivenLink,
+  hasWayIn,
+  type Shift,
+  seenOf,
+} from './edit.ts'
 import type { RefusedRow, WantedContact, Wish } from './wishes.ts'
 import type { World } from './world.ts'
 
@@ -13,6 +21,8 @@ export interface Plan {
   readonly edit: Edit
   /** Rows of a later wave take numbers or addresses that rows of earlier ones give up. */
   readonly wave: number
+  /** An unused password link is the only way in that it leaves, so that it must still be there when this is written. */
+  readonly restsOnLink?: true
 }
 
 export interface Unchanged {
@@ -95,17 +105,8 @@ function linksOf(state: AccountState, { totp, webauthn }: Wish, { newLinkId }: P
 }
 
 /** Whether anybody could log in, or is given a link by which they can. */
-const leavesAWayIn = (state: AccountState, edit: Edit): boolean => {
-  if (edit.given) return true
-  const { phone, email, password, totp, keys } = edited(state, edit)
-  return isWayIn({
-    password: password !== null,
-    email: email !== null,
-    phone: phone !== null,
-    totp: totp !== null,
-    key: keys.length > 0,
-  })
-}
+const leavesAWayIn = (state: AccountState, edit: Edit): boolean =>
+  edit.given !== undefined || hasWayIn(edited(state, edit))
 
 /** Whether an edit takes away something that somebody logs in by. */
 export const takesAway = ({ phone, email, password, totp, webauthn }: Edit): boolean =>
@@ -115,10 +116,8 @@ export const takesAway = ({ phone, email, password, totp, webauthn }: Edit): boo
   email?.after === null ||
   password?.after === null
 
-/** @throws {RowRefused} `last_factor` */
-function refuseLastFactor(state: AccountState, edit: Edit): void {
-  if (takesAway(edit) && !leavesAWayIn(state, edit)) throw new RowRefused('last_factor')
-}
+/** Whether an edit takes the last thing away that somebody logs in by. */
+const takesLast = (state: AccountState, edit: Edit): boolean => takesAway(edit) && !leavesAWayIn(state, edit)
 
 /** @throws {RowRefused} `service_scope_missing` */
 function refuseAdmin({ account }: AccountState, edit: Edit): void {
@@ -156,16 +155,31 @@ export function planRow(world: World, wish: Wish, context: PlanContext): Planned
     }
     if (Object.keys(edit).length === 0) return { row: wish.row, unchanged: true, username: state.account.username }
     if (context.sparesAdmins) refuseAdmin(state, edit)
-    refuseLastFactor(state, edit)
-    return planned(world, wish.row, state, edit)
+    if (takesLast(state, edit)) throw new RowRefused('last_factor')
+    return planned(world, wish.row, state, hasWayIn(state) ? edit : { ...edit, hadNoWayIn: true })
   } catch (error) {
     if (error instanceof RowRefused) return refused(error.problem, error.owner)
     throw error
   }
 }
 
+/** What of ways in an edit that brings back what was may go by, beside those that the account is left with. */
+export interface FormerWays {
+  /** Nobody could log in before the row that it undoes. */
+  readonly hadNoWayIn: boolean
+  /** The owner has an unused link by which they set a password. */
+  readonly hasPasswordLink: boolean
+}
+
+/** @throws {RowRefused} `last_factor` */
+function restOnLink(state: AccountState, edit: Edit, former: FormerWays): Pick<Plan, 'restsOnLink'> {
+  if (former.hadNoWayIn || !takesLast(state, edit)) return {}
+  if (!former.hasPasswordLink || endsAccess(edit)) throw new RowRefused('last_factor')
+  return { restsOnLink: true }
+}
+
 /**
- * Plans an edit that is given, as `planRow` those that it makes.
+ * Plans an edit that brings back what was, as `planRow` those that it makes.
  * @returns why not, where it can't be done
  */
 export function planEdit(
@@ -174,6 +188,7 @@ export function planEdit(
   state: AccountState,
   edit: Edit,
   context: PlanContext,
+  former: FormerWays,
 ): Plan | RefusedRow {
   const refused = (code: ProblemCode, owner: string | null): RefusedRow => ({
     row,
@@ -191,12 +206,12 @@ export function planEdit(
   if (disables && context.lastAdmins.has(state.account.id)) return refused('last_admin', null)
   try {
     if (context.sparesAdmins) refuseAdmin(state, edit)
-    refuseLastFactor(state, edit)
+    const rests = restOnLink(state, edit, former)
+    return { ...planned(world, row, state, edit), ...rests }
   } catch (error) {
     if (error instanceof RowRefused) return refused(error.problem, error.owner)
     throw error
   }
-  return planned(world, row, state, edit)
 }
 
 /** Takes an edit for done, so that the rows after it are planned on it. */

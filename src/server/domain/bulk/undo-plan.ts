@@ -2,7 +2,7 @@ import type { BulkRowsTable, EnrolmentLinksTable } from '../../store/schema.ts'
 import type { Queries } from '../ports/store.ts'
 import { type AccountState, type Edit, editOf, seenOf, stateOf } from './edit.ts'
 import { type PlanContext, type Planned, planEdit } from './plan.ts'
-import { World } from './world.ts'
+import { hasPasswordLink, World } from './world.ts'
 
 /** A row whose account has another value by now than the run had left there. */
 export interface Skipped {
@@ -25,6 +25,8 @@ export interface UndoWorld {
   readonly unusedLinks: ReadonlySet<string>
   /** The WeChat identities and keys of the rows that are another account's by now, by their openid or credential id. */
   readonly taken: ReadonlySet<string>
+  /** The accounts, of those that lose a way in, whose owner has an unused password link. */
+  readonly linked: ReadonlySet<string>
 }
 
 export const appliedRow = ({ row_number, account_id, changes }: BulkRowsTable): AppliedRow => ({
@@ -50,8 +52,20 @@ async function takenOf(queries: Queries, rows: readonly AppliedRow[]): Promise<S
   return taken
 }
 
-/** Reads what is needed to plan the undoing of `rows`. */
-export async function loadUndoWorld(queries: Queries, rows: readonly AppliedRow[]): Promise<UndoWorld> {
+/** Of accounts without a password alone: whoever has one is not locked out by the loss of a number. */
+async function linkedOf({ directory }: Queries, states: readonly AccountState[], now: number): Promise<Set<string>> {
+  const linked = new Set<string>()
+  for (const { account, password } of states) {
+    if (password === null && (await hasPasswordLink(directory, account.id, now))) linked.add(account.id)
+  }
+  return linked
+}
+
+/**
+ * Reads what is needed to plan the undoing of `rows`.
+ * @param now milliseconds since the Unix epoch: links that have expired by then are none
+ */
+export async function loadUndoWorld(queries: Queries, rows: readonly AppliedRow[], now: number): Promise<UndoWorld> {
   const { bulk } = queries
   const ids = [...new Set(rows.map(({ accountId }) => accountId))]
   const keysOf = (channel: 'phone' | 'email') =>
@@ -77,7 +91,10 @@ export async function loadUndoWorld(queries: Queries, rows: readonly AppliedRow[
     }),
   )
   const unusedLinks = new Set(links.filter(isUnused).map(({ id }) => id))
-  return { world: new World(states, { phone, email }), unusedLinks, taken }
+  const losing = new Set(rows.filter(row => takesWayIn(row) && !row.edit.hadNoWayIn).map(({ accountId }) => accountId))
+  const losers = states.filter(({ account }) => losing.has(account.id))
+  const linked = await linkedOf(queries, losers, now)
+  return { world: new World(states, { phone, email }), unusedLinks, taken, linked }
 }
 
 /** Whether the undoing takes a number, an address or a password away and brings none back. */
@@ -120,7 +137,7 @@ function inverseOf(state: AccountState, edit: Edit, unusedLinks: ReadonlySet<str
 
 /** Plans the undoing of one row after those before it, whose outcome is in the world. Writes nothing. */
 export function planUndo(
-  { world, unusedLinks, taken }: UndoWorld,
+  { world, unusedLinks, taken, linked }: UndoWorld,
   { row, accountId, edit }: AppliedRow,
   context: PlanContext,
 ): Planned | Skipped {
@@ -134,5 +151,6 @@ export function planUndo(
   if (identities.some(id => id !== undefined && taken.has(id))) {
     return { row, username, code: 'bound_elsewhere', owner: null }
   }
-  return planEdit(world, row, state, back, context)
+  const former = { hadNoWayIn: edit.hadNoWayIn === true, hasPasswordLink: linked.has(accountId) }
+  return planEdit(world, row, state, back, context, former)
 }

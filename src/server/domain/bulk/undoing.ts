@@ -38,7 +38,7 @@ const nextOf = (rows: readonly BulkRowsTable[], limit: number): number | null =>
   rows.length < limit ? null : (rows.at(-1)?.row_number ?? null)
 
 export function createUndoing(domain: Domain, runs: Runs): Undoing {
-  const { store, outbox } = domain
+  const { store, clock, outbox } = domain
 
   const pageOf = (runId: string, before: number | undefined, limit: number) =>
     store.read.bulk.listRowsBefore(runId, before ?? longestRun + 1, limit)
@@ -73,7 +73,7 @@ export function createUndoing(domain: Domain, runs: Runs): Undoing {
 
   async function undoPart(context: RunContext, rows: readonly AppliedRow[]): Promise<RowResult[]> {
     // First the accounts, then what is undone: whatever of another's work shows in the accounts is known as undone.
-    const undoWorld = await loadUndoWorld(store.read, rows)
+    const undoWorld = await loadUndoWorld(store.read, rows, clock.now())
     const known = await store.read.bulk.listRows(context.run.id, rows.at(-1)?.row ?? 0, rows[0]?.row ?? 0)
     const undone = new Set(known.map(row => row.row_number))
     const fresh = rows.filter(({ row }) => !undone.has(row))
@@ -87,7 +87,7 @@ export function createUndoing(domain: Domain, runs: Runs): Undoing {
       await runs.checkUndoable(runId)
       const rows = await pageOf(runId, before_row, limit)
       const applied = rows.map(appliedRow)
-      const planned = await planAll(actor, await loadUndoWorld(store.read, applied), applied)
+      const planned = await planAll(actor, await loadUndoWorld(store.read, applied, clock.now()), applied)
       const results = planned.map(one => ('skipped' in one ? skippedResult(one) : outcomeOf(one)))
       return { results, next: nextOf(rows, limit) }
     },

@@ -73,6 +73,16 @@ export class World {
   }
 }
 
+/** Whether an account has an unused link by which its owner sets a password. */
+export async function hasPasswordLink(
+  directory: Pick<Queries['directory'], 'listLinks'>,
+  accountId: string,
+  now: number,
+): Promise<boolean> {
+  const links = await directory.listLinks(accountId, now)
+  return links.some(({ purpose }) => purpose === 'password')
+}
+
 const given = <T>(values: readonly (T | undefined)[]): T[] => values.filter(value => value !== undefined)
 
 /** The accounts of these ids with all that is bound, by a few queries however many there are. */
@@ -102,6 +112,9 @@ async function withBound(
   )
 }
 
+const lacksContacts = (account: AccountsTable): boolean =>
+  account.password_hash === null && account.phone_number === null && account.email_address === null
+
 /** Reads what is needed to plan `wishes`, by a few queries however many there are. */
 export async function loadWorld(queries: Queries, wishes: readonly Wish[]): Promise<World> {
   const { bulk } = queries
@@ -111,7 +124,8 @@ export async function loadWorld(queries: Queries, wishes: readonly Wish[]): Prom
   ])
   const accounts = [...named, ...numbered]
   const looksAtBound = wishes.some(({ totp, wechat, webauthn }) => totp || wechat || webauthn)
-  const ids = looksAtBound ? accounts.map(({ id }) => id) : []
+  // Of the others it matters only where nothing else lets anybody in.
+  const ids = accounts.filter(account => looksAtBound || lacksContacts(account)).map(({ id }) => id)
   const [states, phone, email] = await Promise.all([
     withBound(bulk, accounts, ids),
     bulk.ownersOfContacts('phone', given(wishes.map(wish => wish.phone?.key))),

@@ -1,10 +1,10 @@
 import type { Actor, Domain } from '../domain.ts'
 import { ChangedMeanwhile, type ContactWrite } from '../ports/bulk-queries.ts'
 import type { Channel, Queries } from '../ports/store.ts'
-import { type ContactState, type Edit, type Shift, waysInto } from './edit.ts'
+import { type ContactState, type Edit, endsAccess, type Shift, waysInto } from './edit.ts'
 import { type Plan, takesAway } from './plan.ts'
 import type { Prepared } from './prepare.ts'
-import { loadStates } from './world.ts'
+import { hasPasswordLink, loadStates } from './world.ts'
 
 type Item = 'phone' | 'email' | 'totp' | 'wechat' | 'webauthn'
 
@@ -52,10 +52,6 @@ async function writeAuthenticators({ bulk }: Queries, plans: readonly Plan[]): P
   await bulk.insertCredentials(keys.flatMap(({ after }) => after))
 }
 
-/** The accounts to which all access ends with their row. */
-const endsAccess = ({ edit }: Plan): boolean =>
-  edit.password !== undefined || (edit.disabled !== undefined && edit.disabled.after !== null)
-
 const items: readonly Item[] = ['phone', 'email', 'totp', 'wechat', 'webauthn']
 
 /** Ends what was under way with the changed items, and all access where a password or the account's state changed. */
@@ -70,17 +66,21 @@ async function endWhatWasBegun(
     const ids = shiftsOf(plans, item).map(({ id }) => id)
     await bulk.endPending(ids, item, now)
   }
-  const ids = plans.filter(endsAccess).map(({ state }) => state.account.id)
+  const ids = plans.filter(({ edit }) => endsAccess(edit)).map(({ state }) => state.account.id)
   const own = actor.kind === 'person' ? actor.session.id : null
   await bulk.endAccess(ids, { now, challengesExpiringAfter: now - policy.proofLifetime }, own)
 }
 
 /**
- * Looks once more at the accounts that lose something that somebody logs in by, now that they are held.
+ * Looks once more at the accounts that lose something that somebody logs in by, or of which the row says that they had
+ * nothing of the kind, now that they are held.
  * @throws {ChangedMeanwhile} where anything of the kind went, or came, since their rows were planned
  */
-async function keepAWayIn({ bulk }: Queries, plans: readonly Plan[]): Promise<void> {
-  const planned = plans.filter(({ edit }) => takesAway(edit)).map(({ state }) => state)
+async function keepAWayIn({ bulk, directory }: Queries, plans: readonly Plan[], time: number): Promise<void> {
+  for (const { restsOnLink, state } of plans) {
+    if (restsOnLink && !(await hasPasswordLink(directory, state.account.id, time))) throw new ChangedMeanwhile()
+  }
+  const planned = plans.filter(({ edit }) => takesAway(edit) || edit.hadNoWayIn).map(({ state }) => state)
   if (planned.length === 0) return
   const ids = planned.map(({ account }) => account.id)
   const now = await loadStates(bulk, ids)
@@ -130,7 +130,7 @@ export async function writeRows(
     runId,
     prepared.map(({ bulkRow }) => bulkRow),
   )
-  await keepAWayIn(queries, plans)
+  await keepAWayIn(queries, plans, domain.clock.now())
   await writeContacts(queries, plans, 'phone')
   await writeContacts(queries, plans, 'email')
   await bulk.setPasswords(

@@ -107,6 +107,7 @@ test('a way in that goes while another is about to be taken: what was the last o
   await world.services.accounts.create({ username: 'anna' }, { source: caller.source })
   const { id } = await world.account('anna')
   const { domain, runs } = world.services
+  await domain.store.transaction(({ links }) => links.endAll(id, world.clock.now()))
   const key = { id: 'k'.repeat(22), account_id: id, credential_id: 'c', name: 'blue', public_key: new Uint8Array(1) }
   const rest = { algorithm: -7, sign_count: 0, aaguid: 'a', transports: '', backup_eligible: 0, backup_state: 0 }
   await domain.store.transaction(async ({ authenticators }) => {
@@ -129,6 +130,24 @@ test('a way in that goes while another is about to be taken: what was the last o
   })
   expect(page.results).toMatchObject([{ row: 1, status: 'failed', code: 'last_factor' }])
   expect((await world.account('anna')).phone_number).toBe('+8613900138001')
+})
+
+test('a password link that ends while it is the last way in of an undoing: the number stays', async () => {
+  await world.accounts('anna')
+  const { id } = await world.account('anna')
+  const { domain, runs } = world.services
+  const file = bulkFile([[{ row: 1, username: 'anna', phone: '13900138001' }]])
+  const open = await world.start(file)
+  await world.applyAll(open, file)
+  await domain.store.transaction(({ accounts }) => accounts.setContact(id, 'email', null, world.clock.now()))
+  const wanted = { run_id: newRunId(), undoes: open.run.run_id, row_count: 1, reason: 'undo', notify: true }
+  const { run_secret } = await runs.startUndo(world.token, wanted)
+  const store = interrupted(domain.store, () =>
+    domain.store.transaction(({ links }) => links.endAll(id, world.clock.now())),
+  )
+  const undoing = createUndoing({ ...domain, store }, runs)
+  const { results } = await undoing.undo(world.token, wanted.run_id, { run_secret, limit: 1 })
+  expect(results).toMatchObject([{ row: 1, status: 'failed', code: 'last_factor' }])
 })
 
 test('an undoing begun while batches are under way undoes what they applied, or they apply nothing more', async () => {
