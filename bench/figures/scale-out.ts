@@ -10,7 +10,7 @@ import { processorMilliseconds } from '../processes.ts'
 
 const processes = 3
 /** Of one core, for each process: three of them, PostgreSQL and the load fit on two cores with room. */
-const share = 0.15
+const share = 0.1
 const accountCount = 6000
 const rounds = 5
 const roundMilliseconds = 1500

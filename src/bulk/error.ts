@@ -13,6 +13,7 @@ export const bulkErrorCodes = [
   'bulk_results_needed',
   'bulk_results_is_file',
   'bulk_results_unwritable',
+  'bulk_place_taken',
   'bulk_results_changed',
   'bulk_rows_refused',
   'bulk_rows_failed',

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { BulkError, systemCode, UnreadableError } from './error.ts'
+import { createOwnFile, openOwnFile } from './own-file.ts'
 import type { Format } from './read-rows.ts'
 import { writeAll } from './write-all.ts'
 
@@ -174,6 +175,11 @@ export interface Journal {
   close(): Promise<void>
 }
 
+const unwritable = (path: string, error: unknown): BulkError =>
+  error instanceof BulkError
+    ? error
+    : new BulkError('bulk_journal_unwritable', { file: path, reason: systemCode(error) }, { cause: error })
+
 function journalOver(path: string, handle: FileHandle, begun: number): Journal {
   let length = begun
   const line = async (value: object) => {
@@ -182,7 +188,7 @@ function journalOver(path: string, handle: FileHandle, begun: number): Journal {
       await writeAll(handle, bytes, length)
       await handle.datasync()
     } catch (error) {
-      throw new BulkError('bulk_journal_unwritable', { file: path, reason: systemCode(error) }, { cause: error })
+      throw unwritable(path, error)
     }
     length += bytes.length
   }
@@ -205,26 +211,24 @@ async function syncFolder(path: string): Promise<void> {
 /** Begins a journal with its header. What stands there must be no journal. */
 export async function createJournal(path: string, header: JournalHeader): Promise<Journal> {
   try {
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600)
-    await handle.chmod(0o600)
-    await handle.truncate(0)
+    const handle = await createOwnFile(path)
     const bytes = Buffer.from(`${JSON.stringify(header)}\n`)
     await writeAll(handle, bytes, 0)
     await handle.sync()
     await syncFolder(path)
     return journalOver(path, handle, bytes.length)
   } catch (error) {
-    throw new BulkError('bulk_journal_unwritable', { file: path, reason: systemCode(error) }, { cause: error })
+    throw unwritable(path, error)
   }
 }
 
 /** Goes on with a journal after its last whole line, which ends at `length`. */
 export async function continueJournal(path: string, length: number): Promise<Journal> {
   try {
-    const handle = await open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0))
+    const handle = await openOwnFile(path)
     await handle.truncate(length)
     return journalOver(path, handle, length)
   } catch (error) {
-    throw new BulkError('bulk_journal_unwritable', { file: path, reason: systemCode(error) }, { cause: error })
+    throw unwritable(path, error)
   }
 }

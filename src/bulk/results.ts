@@ -1,4 +1,3 @@
-import { constants } from 'node:fs'
 import { type FileHandle, open, rename, stat } from 'node:fs/promises'
 import { stringify } from 'csv-stringify/sync'
 import { type ItemChange, type RowResult, rebindFileColumns } from '../contract/rebind.ts'
@@ -6,6 +5,7 @@ import { type InputColumn, type Layout, resultColumns } from './columns.ts'
 import { BulkError, systemCode } from './error.ts'
 import { neutraliseFormula } from './formula.ts'
 import type { ResultsFile } from './journal.ts'
+import { createOwnFile, openOwnFile } from './own-file.ts'
 import type { Source } from './source.ts'
 import { writeAll } from './write-all.ts'
 
@@ -172,7 +172,9 @@ class FileResults implements Results {
 }
 
 const unwritable = (path: string, error: unknown): BulkError =>
-  new BulkError('bulk_results_unwritable', { file: path, reason: systemCode(error) }, { cause: error })
+  error instanceof BulkError
+    ? error
+    : new BulkError('bulk_results_unwritable', { file: path, reason: systemCode(error) }, { cause: error })
 
 /** Whether a file has rows that a run applied, whose links stand nowhere else. */
 async function holdsAppliedRows(path: string): Promise<boolean> {
@@ -222,7 +224,7 @@ const writingOf = ({ format }: ResultsFile, { layout, origin }: ResultsOptions):
  * Begins a file of results that only this user can read.
  * @param source the file that they are about, where there is one
  * @returns with `kept`: where the results of an earlier run that stood there are now
- * @throws {BulkError} `bulk_results_is_file`, `bulk_results_unwritable`
+ * @throws {BulkError} `bulk_results_is_file`, `bulk_place_taken`, `bulk_results_unwritable`
  */
 export async function createResults(
   file: ResultsFile,
@@ -232,9 +234,7 @@ export async function createResults(
   if (source) await verifyOther(file.path, source)
   try {
     const kept = await keepEarlier(file.path)
-    const handle = await open(file.path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600)
-    await handle.chmod(0o600)
-    await handle.truncate(0)
+    const handle = await createOwnFile(file.path)
     return { results: new FileResults(file.path, handle, writingOf(file, options), 0), kept }
   } catch (error) {
     throw unwritable(file.path, error)
@@ -247,7 +247,7 @@ export async function createResults(
  */
 export async function continueResults(file: ResultsFile, length: number, options: ResultsOptions): Promise<Results> {
   try {
-    const handle = await open(file.path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0))
+    const handle = await openOwnFile(file.path)
     const { size } = await handle.stat()
     if (size < length) {
       await handle.close()
@@ -256,6 +256,6 @@ export async function continueResults(file: ResultsFile, length: number, options
     await handle.truncate(length)
     return new FileResults(file.path, handle, writingOf(file, options), length)
   } catch (error) {
-    throw error instanceof BulkError ? error : unwritable(file.path, error)
+    throw unwritable(file.path, error)
   }
 }

@@ -68,6 +68,7 @@ export const exitCodes = {
   bulk_file_changed: someRowsFailed,
   bulk_results_needed: usage,
   bulk_results_is_file: usage,
+  bulk_place_taken: usage,
   bulk_results_unwritable: usage,
   bulk_results_changed: usage,
   bulk_rows_refused: someRowsFailed,

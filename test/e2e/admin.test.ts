@@ -210,6 +210,7 @@ describe('the audit', () => {
       ['audit', 'enrolment.redeem', null, bob.username],
       ['audit', 'account.create', 'token:all', bob.username],
     ])
+    expect(rows[2]?.details).toEqual({ role: 'person', token_id: expect.stringMatching(/^[\w-]{22}$/) })
     expect(all.last).toMatchObject({ event: 'result', count: 3, next: null })
     const count = async (...args: string[]) =>
       (await script(['admin', 'audit', '--user', bob.username, ...args])).last.count

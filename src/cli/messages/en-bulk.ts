@@ -126,6 +126,9 @@ export const enBulk = {
   'next.bulk_results_needed': 'Name a file for them with --results FILE. Nothing has been written.',
   'error.bulk_results_is_file': 'The results would be written over {{file}}, which is being read.',
   'next.bulk_results_is_file': 'Name another file with --results.',
+  'error.bulk_place_taken':
+    '{{file}} is a link, a folder or a device, and no file that only you can read: nothing was written there.',
+  'next.bulk_place_taken': 'Name another place with --results or --journal.',
   'error.bulk_results_unwritable': 'The results {{file}} cannot be written ({{reason}}).',
   'next.bulk_results_unwritable': 'Make room, or make it writable, and run the same command again.',
   'error.bulk_results_changed': 'The results {{file}} are shorter than the journal says: {{size}} of {{length}} bytes.',

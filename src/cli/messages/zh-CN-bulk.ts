@@ -126,6 +126,8 @@ export const zhCnBulk: Readonly<Record<keyof typeof enBulk, string>> = {
   'next.bulk_results_needed': '请用 --results FILE 指定保存位置。没有写入任何内容。',
   'error.bulk_results_is_file': '结果会覆盖正在读取的 {{file}}。',
   'next.bulk_results_is_file': '请用 --results 指定另一个文件。',
+  'error.bulk_place_taken': '{{file}} 是链接、目录或设备，而不是仅本人可读的普通文件，未写入任何内容。',
+  'next.bulk_place_taken': '请用 --results 或 --journal 指定其他位置。',
   'error.bulk_results_unwritable': '无法写入结果文件 {{file}}（{{reason}}）。',
   'next.bulk_results_unwritable': '请腾出空间或开放写入权限，然后运行同一命令。',
   'error.bulk_results_changed': '结果文件 {{file}} 比进度日志记录的短：{{size}}/{{length}} 字节。',

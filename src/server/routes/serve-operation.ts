@@ -71,15 +71,17 @@ export function serveOperation<const O extends Operation>(
   }
   const integers = integersOf(operation.query)
   const answer = operation.answer && answerValidation(operation.answer)
+  /** Nobody else makes this process read a large body. It takes its time to come: who asks is seen to once more then. */
+  const refuseStrangers = async (request: FastifyRequest) => {
+    await whoAsks(services, operation, request)
+  }
 
   app.route({
     method: operation.method,
     url: operation.url,
-    ...(longestBody === undefined ? {} : { bodyLimit: longestBody }),
+    ...(longestBody === undefined ? {} : { bodyLimit: longestBody, onRequest: refuseStrangers }),
     async handler(request: FastifyRequest, reply: FastifyReply) {
-      const caller = callerOf(request)
-      const proof = proofOf(request)
-      const { member, actor } = await whoAsks(services, operation, { bearer: bearerOf(request), caller, proof })
+      const { caller, proof, member, actor } = await whoAsks(services, operation, request)
       const query = request.query as Record<string, unknown>
       readIntegers(query, integers)
       check(validations.params, request.params, 'params')
@@ -104,16 +106,21 @@ export function serveOperation<const O extends Operation>(
 async function whoAsks(
   services: Services,
   operation: Operation,
-  { bearer, caller, proof }: { bearer: string | undefined; caller: Caller; proof: string | undefined },
-): Promise<{ member?: Member; actor?: Actor }> {
+  request: FastifyRequest,
+): Promise<{ caller: Caller; proof: string | undefined; member?: Member; actor?: Actor }> {
   const { domain, sessions } = services
-  if (operation.access === 'anyone') return {}
+  const asked = { caller: callerOf(request), proof: proofOf(request) }
+  if (operation.access === 'anyone') return asked
+  const bearer = bearerOf(request)
   if (operation.access === 'session') {
-    const member = await sessions.authenticate(bearer, caller)
+    const member = await sessions.authenticate(bearer, asked.caller)
     await confineEnrolment(domain, member.session, operation.enrolment)
-    return { member }
+    return { ...asked, member }
   }
-  return { actor: await authenticateActor({ domain, sessions }, { bearer, caller, proof }, operation.scope ?? null) }
+  return {
+    ...asked,
+    actor: await authenticateActor({ domain, sessions }, { bearer, ...asked }, operation.scope ?? null),
+  }
 }
 
 /** The parameters of a query that its schema says are integers: a URL has only text for them. */

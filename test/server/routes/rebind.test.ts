@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { disableAccount } from '../../../src/contract/admin.ts'
@@ -18,6 +20,7 @@ import {
   undoValue,
 } from '../../../src/contract/rebind.ts'
 import { newToken } from '../../../src/server/domain/admin/authority.ts'
+import { hashSecret } from '../../../src/server/domain/secret-keys.ts'
 import {
   answerChallenge,
   joinAdmin,
@@ -367,4 +370,50 @@ test('an undoing that begins later than the rows are kept is refused, removed or
   while ((await store.read.cleaning.remove('bulk_rows', world.clock.now() + 1, 100)) > 0);
   expect((await ask(readRun, { secret: token, params: { run_id } })).run.applied).toBe(0)
   expect((await late()).code).toBe('run_expired')
+})
+
+describe('large bodies', () => {
+  /** The first line of the answer to a request whose body does not come. */
+  async function answerToHeaders(url: string, length: number, bearer: string): Promise<string> {
+    const { port } = app.server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    const credential = bearer && `authorization: Bearer ${bearer}\r\n`
+    socket.write(
+      `POST ${url} HTTP/1.1\r\nhost: localhost\r\n${credential}content-type: application/json\r\ncontent-length: ${length}\r\n\r\n{`,
+    )
+    const [chunk] = await once(socket, 'data')
+    socket.destroy()
+    return String(chunk).split('\r\n', 1)[0] ?? ''
+  }
+  beforeAll(() => app.listen({ port: 0, host: '127.0.0.1' }))
+
+  test.each([checkRows.url, startRun.url, applyBatch.url.replace(':run_id', newRunId()).replace(':batch', '0')])(
+    '%s is refused to strangers before its body is there, and by its length to all',
+    async url => {
+      expect(await answerToHeaders(url, 700_000, '')).toBe('HTTP/1.1 401 Unauthorized')
+      expect(await answerToHeaders(url, 700_000, 'x'.repeat(43))).toBe('HTTP/1.1 401 Unauthorized')
+      expect(await answerToHeaders(url, 700_000, await ownToken(world, ['audit']))).toBe('HTTP/1.1 403 Forbidden')
+      expect(await answerToHeaders(url, 2_000_000, token)).toBe('HTTP/1.1 413 Payload Too Large')
+    },
+  )
+
+  test('whoever loses access while the body comes is refused', async () => {
+    const passing = await ownToken(world, ['rebind'])
+    const { port } = app.server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    const body = JSON.stringify({ rows: [{ row: 1, username: 'anna', phone: newNumber() }] })
+    const head = `POST ${checkRows.url} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${passing}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+    socket.write(`${head}${body.slice(0, 5)}`)
+    const { store } = world.services.domain
+    const now = world.clock.now()
+    const found = await store.read.serviceTokens.findLive(hashSecret(passing), now)
+    const id = found?.id ?? ''
+    // It was let in.
+    await expect.poll(async () => (await store.read.serviceTokens.find(id))?.last_used_at).toBe(now)
+    await store.transaction(({ serviceTokens }) => serviceTokens.revoke(id, now))
+    socket.write(body.slice(5))
+    const [chunk] = await once(socket, 'data')
+    expect(String(chunk)).toContain('service_credential_invalid')
+    socket.destroy()
+  })
 })

@@ -22,7 +22,7 @@ import type { Queries } from '../ports/store.ts'
 import { Refusal } from '../refusal.ts'
 import type { StepUps } from '../step-up.ts'
 import { usernameKey } from '../usernames.ts'
-import { actorName, requirePerson, withAuthority } from './authority.ts'
+import { actorDetails, actorName, requirePerson, withAuthority } from './authority.ts'
 
 /** Accounts as admins work on them. Each change takes an admin's proof for this user name, or a token's scope. */
 export interface AdminAccounts {
@@ -101,7 +101,7 @@ export function createAdminAccounts(domain: Domain, stepUps: StepUps): AdminAcco
         action: what.action,
         notice: what.action,
         method: what.method,
-        details: what.details ?? {},
+        details: { ...actorDetails(actor), ...what.details },
         actor: actorName(actor),
       },
     )
@@ -119,7 +119,7 @@ export function createAdminAccounts(domain: Domain, stepUps: StepUps): AdminAcco
           action: 'account.create',
           method,
           sessionId: actor.kind === 'person' ? actor.session.id : null,
-          details: { role },
+          details: { ...actorDetails(actor), role },
           actor: actorName(actor),
         })
         return passwordLink(domain, queries, row)

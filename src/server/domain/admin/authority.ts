@@ -55,6 +55,10 @@ export function requirePerson(actor: Actor): Person {
 export const actorName = (actor: Actor): string =>
   actor.kind === 'person' ? `admin:${actor.account.username}` : `token:${actor.token.name}`
 
+/** What the audit has of a token beside its name, which others may have: its id. */
+export const actorDetails = (actor: Actor): Readonly<Record<string, string>> =>
+  actor.kind === 'token' ? { token_id: actor.token.id } : {}
+
 /**
  * Runs a change in one transaction, in a person's case with the consumption of their proof, which must have been given
  * for exactly this value. A token's scope, which `authenticateActor` has looked at, stands in the place of a proof.

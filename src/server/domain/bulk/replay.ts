@@ -1,6 +1,7 @@
 import type { RowResult } from '../../../contract/rebind.ts'
 import type { AccountsTable, BulkRowsTable } from '../../store/schema.ts'
 import type { Domain } from '../domain.ts'
+import { ChangedMeanwhile } from '../ports/bulk-queries.ts'
 import { newId } from '../secret-keys.ts'
 import { type Edit, editOf, editText, itemChanges } from './edit.ts'
 import { linksFor } from './prepare.ts'
@@ -55,7 +56,9 @@ async function renewLinks(
   const { linkRows, links } = linksFor(domain, row.account_id, fresh)
   await domain.store.transaction(async ({ bulk }) => {
     await bulk.replaceChanges(row, editText({ ...edit, given: renewed }))
-    await bulk.endLinks([...unused], domain.clock.now())
+    // One that was used a moment ago has done what it was for.
+    const ended = await bulk.endLinks([...unused], domain.clock.now())
+    if (ended !== unused.size) throw new ChangedMeanwhile()
     await bulk.insertLinks(linkRows)
   })
   return links

@@ -2,6 +2,8 @@ import type { RemovedKind } from '../ports/removed-kinds.ts'
 import { guessesForgottenAfter } from '../throttle.ts'
 
 const day = 24 * 60 * 60_000
+/** Of a run that was finished, in milliseconds. */
+const undoableFor = 90 * day
 
 /**
  * How long a row is kept beyond the time at which it means nothing any more, in milliseconds. The table of
@@ -25,13 +27,13 @@ const keptFor: Readonly<Record<Exclude<RemovedKind, 'events'>, number>> = {
   guess_throttles: guessesForgottenAfter,
   // For the list of messages, and for receipts that come late.
   outbox: 7 * day,
-  // Until then the run can be undone.
-  bulk_rows: 90 * day,
+  // An undo that was begun in the last moment is there to be seen.
+  bulk_rows: undoableFor + day,
 }
 
-/** Whether a run that was finished then can't be undone any more, for its rows are removed, or about to be. */
+/** Whether a run that was finished then can't be undone any more, for its rows will be removed soon. */
 export const isBeyondUndoing = (finishedAt: number | null, now: number): boolean =>
-  finishedAt !== null && finishedAt <= now - keptFor.bulk_rows
+  finishedAt !== null && finishedAt <= now - undoableFor
 
 /**
  * Rows whose time ended before this are removed; `undefined`: none are.

@@ -101,7 +101,8 @@ export interface BulkQueries {
     exceptSession: string | null,
   ): Promise<void>
   endLinksFor(accountIds: readonly string[], purpose: string, now: number): Promise<void>
-  endLinks(ids: readonly string[], now: number): Promise<void>
+  /** @returns how many of them were still to be used */
+  endLinks(ids: readonly string[], now: number): Promise<number>
   insertLinks(rows: readonly NewLinkRow[]): Promise<void>
   insertEvents(rows: readonly EventsTable[]): Promise<void>
   insertMessages(rows: readonly OutboxTable[]): Promise<void>

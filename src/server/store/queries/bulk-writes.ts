@@ -287,7 +287,7 @@ export const bulkWrites = (db: Handle): Writes => ({
   },
 
   endLinksFor: async (accountIds, purpose, now) => void (await endLinksFor(db, keyed(accountIds), purpose, now)),
-  endLinks: async (ids, now) => void (await endLinks(db, keyed(ids), now)),
+  endLinks: async (ids, now) => (await endLinks(db, keyed(ids), now)).changed,
   insertLinks: rows => every(rows, () => insertLinks(db, rows)),
   insertEvents: rows => every(rows, () => insertEvents(db, rows)),
   insertMessages: rows => every(rows, () => insertMessages(db, rows)),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RebindRow, RowResult } from '../../../../src/contract/rebind.ts'
 import { editOf } from '../../../../src/server/domain/bulk/edit.ts'
+import { createRebinding } from '../../../../src/server/domain/bulk/rebinding.ts'
 import { createUndoing } from '../../../../src/server/domain/bulk/undoing.ts'
 import type { Queries, Store } from '../../../../src/server/domain/ports/store.ts'
 import { byToken, joinAdmin } from '../../../support/admins.ts'
@@ -192,4 +193,18 @@ test('many who disable, enable and rebind a few accounts at once all come throug
   const outcomes = new Set(await Promise.all(work))
   outcomes.delete('account_disabled')
   expect([...outcomes]).toEqual(['done'])
+})
+
+test('a link that is used while its row is asked for again is not given anew', async () => {
+  await world.accounts('anna')
+  const file = bulkFile([[{ row: 1, username: 'anna', totp: 'enrol' }]])
+  const { run, run_secret } = await world.start(file)
+  const [rows = []] = file.batches
+  const { domain, runs, rebinding } = world.services
+  const [first] = await rebinding.apply(world.token, run.run_id, 0, { run_secret, rows })
+  expect(first?.links).toHaveLength(1)
+  const use = async () =>
+    void (await askDatabase(world.database, 'update enrolment_links set used_at = 1 where purpose = ?', 'totp'))
+  const again = createRebinding({ ...domain, store: interrupted(domain.store, use) }, runs)
+  expect(await again.apply(world.token, run.run_id, 0, { run_secret, rows })).toEqual([{ ...first, links: [] }])
 })
