@@ -1,4 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
+import { systemClock } from '../src/lib/clock.ts'
+import { systemRandom } from '../src/lib/random.ts'
+import { newTimedId } from '../src/server/domain/secret-keys.ts'
 
 /** Bytes of what hufud writes for a row, so that others write as much. */
 export interface Sizes {
@@ -38,7 +41,7 @@ export function bareRows(
   end: number,
   { round, runId, at, sizes }: { round: number; runId: string; at: number; sizes: Sizes },
 ) {
-  const newId = () => randomBytes(16).toString('base64url')
+  const newId = () => newTimedId({ clock: systemClock, random: systemRandom })
   return Array.from({ length: end - first }, (_, offset) => {
     const index = first + offset
     return {

@@ -1,6 +1,6 @@
 import type { Caller, Domain } from './domain.ts'
 import type { Queries } from './ports/store.ts'
-import { newId } from './secret-keys.ts'
+import { newTimedId } from './secret-keys.ts'
 
 /** Something that happened to an account, for its owner's log and the audit. */
 export interface SecurityEventRecord {
@@ -23,7 +23,7 @@ export async function recordEvent(
   caller: Pick<Caller, 'source'>,
   event: SecurityEventRecord,
 ): Promise<string> {
-  const id = newId(random)
+  const id = newTimedId({ clock, random })
   await queries.events.insert({
     id,
     account_id: event.accountId,

@@ -5,7 +5,7 @@ import type { DeliveryContext } from './delivery/attempt.ts'
 import { laneWidths, runLane } from './delivery/lane.ts'
 import type { MessageSender, OutgoingMessage, Reach } from './ports/messages.ts'
 import type { Channel, Lane, Queries } from './ports/store.ts'
-import { newId } from './secret-keys.ts'
+import { newTimedId } from './secret-keys.ts'
 
 export type NewMessage = Omit<OutgoingMessage, 'id'>
 
@@ -56,7 +56,7 @@ const kinds = Object.keys(laneWidths) as Lane['kind'][]
 export function createOutbox(
   context: DeliveryContext & { readonly senders: Partial<Record<Channel, MessageSender>> },
 ): Outbox {
-  const { clock, random, keys, senders } = context
+  const { clock, keys, senders } = context
   const leave = new AbortController()
   const stop = new AbortController()
   // Every attempt that is under way listens.
@@ -69,7 +69,7 @@ export function createOutbox(
   })
 
   const rowOf: Outbox['rowOf'] = (message, { channel, purpose, accountId, notAfter }) => {
-    const id = newId(random)
+    const id = newTimedId(context)
     const now = clock.now()
     return {
       id,

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync } from 'node:crypto'
 import { toBase64url } from '../../lib/base64url.ts'
 import { concatBytes, utf8 } from '../../lib/bytes.ts'
+import type { Clock } from '../../lib/clock.ts'
 import type { Random } from '../../lib/random.ts'
 
 /** What is sealed or hashed, and for whom: bound into the result, so that it opens nowhere else. */
@@ -74,6 +75,16 @@ export function newId(random: Random): string {
     const id = toBase64url(random.bytes(16))
     if (!id.startsWith('-')) return id
   }
+}
+
+/**
+ * The same for rows of which there are very many: the first 48 bits are the time in milliseconds, as in RFC 9562 section
+ * 5.7, and 80 are random. Those of one time stand side by side in an index, so that to write many touches few pages.
+ */
+export function newTimedId({ clock, random }: { clock: Pick<Clock, 'now'>; random: Random }): string {
+  const time = Buffer.alloc(6)
+  time.writeUIntBE(clock.now(), 0, time.length)
+  return toBase64url(Buffer.concat([time, random.bytes(10)]))
 }
 
 /** 256 random bits as a secret, base64url: 43 characters. */

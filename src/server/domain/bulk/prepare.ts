@@ -5,7 +5,7 @@ import { actorName } from '../admin/authority.ts'
 import type { Actor, Domain } from '../domain.ts'
 import { newLink } from '../enrolment-links.ts'
 import type { NewLinkRow } from '../ports/bulk-queries.ts'
-import { newId } from '../secret-keys.ts'
+import { newTimedId } from '../secret-keys.ts'
 import { type Edit, editText, eventDetails, itemChanges } from './edit.ts'
 import { noticesOf } from './notices.ts'
 import type { Plan } from './plan.ts'
@@ -61,7 +61,7 @@ export function prepare(domain: Domain, { run, actor }: RunContext, plan: Plan):
       changes: editText(plan.edit),
     },
     event: {
-      id: newId(domain.random),
+      id: newTimedId(domain),
       account_id: account.id,
       at: now,
       action: run.kind === 'undo' ? 'admin.rebind_undo' : 'admin.rebind',
