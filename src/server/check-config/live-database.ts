@@ -12,8 +12,13 @@ const list = (migrations: readonly { readonly name: string }[]): string => migra
 export async function checkDatabase(database: DatabaseConfig): Promise<ConfigCheck[]> {
   if (database.engine === 'sqlite') return []
   try {
-    const { version, isWritable, schema } = await inspectPostgres(database.url)
-    return [tell('ok', `PostgreSQL ${version} answers`), ...describeWritable(isWritable), ...describeSchema(schema)]
+    const { version, isWritable, isBytewise, schema } = await inspectPostgres(database.url)
+    return [
+      tell('ok', `PostgreSQL ${version} answers`),
+      ...describeWritable(isWritable),
+      ...describeOrder(isBytewise),
+      ...describeSchema(schema),
+    ]
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error
     return [tell('fail', error.message, ['Look whether it runs, and at its address, user, password and certificate.'])]
@@ -24,6 +29,15 @@ const describeWritable = (isWritable: boolean): ConfigCheck[] =>
   isWritable
     ? [tell('ok', 'it can be written to')]
     : [tell('fail', 'it can’t be written to', ['Give the address of the primary, not of a standby.'])]
+
+const describeOrder = (isBytewise: boolean): ConfigCheck[] =>
+  isBytewise
+    ? []
+    : [
+        tell('fail', 'it orders texts by a language, and hufud needs the order of their bytes', [
+          "Make another one: create database NAME template template0 encoding 'UTF8' locale 'C'",
+        ]),
+      ]
 
 function describeSchema({ pending, unknown }: Awaited<ReturnType<typeof inspectPostgres>>['schema']): ConfigCheck[] {
   const missing = pending.filter(({ kind }) => kind === 'expand')

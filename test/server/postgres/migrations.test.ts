@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { systemRandom } from '../../../src/lib/random.ts'
+import { checkDatabase } from '../../../src/server/check-config/live-database.ts'
 import { SchemaUnfit } from '../../../src/server/domain/ports/store-unavailable.ts'
 import type { Listening } from '../../../src/server/ephemeral/start-ephemeral.ts'
 import { migrations as ours, type SchemaMigration } from '../../../src/server/store/migrations/all.ts'
@@ -84,6 +85,11 @@ describe.skipIf(lacksPostgres())('migrations of PostgreSQL', () => {
     const words = /orders texts by a language/
     await expect(migratePostgres(other, { contract: false }, systemClock)).rejects.toThrow(words)
     await expect(openStore(databaseConfig(other), { random: systemRandom })).rejects.toThrow(words)
+    const found = await checkDatabase(databaseConfig(other))
+    const orders = found.filter(({ words: said }) => words.test(said))
+    expect(orders).toMatchObject([{ state: 'fail', fix: [expect.stringContaining("locale 'C'")] }])
+    const right = await checkDatabase(databaseConfig(url))
+    expect(right.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok'])
   })
 
   test('of several that migrate at once, each ends well, and each migration runs once', async () => {

@@ -2,6 +2,7 @@ import { CompiledQuery, Kysely } from 'kysely'
 import type { MigratedDatabase, SchemaState } from '../migrate.ts'
 import { PostgresDialect } from './dialect.ts'
 import { readPostgresSchema } from './migrate-postgres.ts'
+import { isBytewise } from './order.ts'
 import { PostgresPool } from './pool.ts'
 
 /** What a PostgreSQL server tells of itself and of our schema in it. */
@@ -9,6 +10,8 @@ export interface PostgresInspection {
   /** Such as `15.13`. */
   readonly version: string
   readonly isWritable: boolean
+  /** Whether it orders texts as hufud needs them. */
+  readonly isBytewise: boolean
   readonly schema: SchemaState
 }
 
@@ -26,6 +29,7 @@ export async function inspectPostgres(url: string): Promise<PostgresInspection> 
     return {
       version: (await show('server_version')).split(' ')[0] ?? '',
       isWritable: (await show('transaction_read_only')) === 'off',
+      isBytewise: await isBytewise(db),
       schema: await readPostgresSchema(db),
     }
   } finally {

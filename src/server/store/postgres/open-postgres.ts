@@ -20,7 +20,7 @@ type PostgresConfig = Extract<DatabaseConfig, { engine: 'postgres' }>
 interface PostgresEdge {
   readonly random: Random
   readonly counters: Counters
-  readonly clock: Pick<Clock, 'sleep'>
+  readonly clock: Clock
 }
 
 /**

@@ -8,6 +8,11 @@ import type { PostgresPool } from './pool.ts'
 
 /** How often a body runs at most, by why it could not be committed. */
 const mostAttempts: Readonly<Record<Hindrance, number>> = { conflict: 30, lost: 3, busy: 1 }
+/**
+ * Milliseconds after which a body is not begun again: times that were taken before it are written by it, and whoever
+ * follows the audit looks back a minute.
+ */
+const longestRepeating = 20_000
 /** Milliseconds before a body runs again: twice as long each time, and at random, so that rivals part. */
 const shortestPause = 4
 const longestPause = 250
@@ -65,7 +70,7 @@ class BodyConnection implements SavepointConnection, ConnectionProvider {
 
 /** What transactions need beside a pool. */
 export interface TransactionEdge {
-  readonly clock: Pick<Clock, 'sleep'>
+  readonly clock: Clock
   readonly random: Random
   /** Told of each time that a body is about to run again. */
   onRetry(hindrance: Hindrance): void
@@ -93,13 +98,16 @@ export class Transactions<Q> {
    * @throws what the body throws, or why it could not be committed
    */
   async transaction<T>(body: (queries: Q) => Promise<T>): Promise<T> {
+    const { clock } = this.#edge
+    const last = clock.now() + longestRepeating
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#pool.use(connection => this.#attempt(connection, body))
       } catch (error) {
         if (!(error instanceof PostgresUnavailable) || attempt >= mostAttempts[error.hindrance]) throw error
+        if (clock.now() > last) throw error
         this.#edge.onRetry(error.hindrance)
-        await this.#edge.clock.sleep(this.#pauseAfter(attempt))
+        await clock.sleep(this.#pauseAfter(attempt))
       }
     }
   }
