@@ -7,10 +7,12 @@ import { migrateDatabase } from '../src/server/app.ts'
 import { startPostgres } from '../test/support/postgres-cluster.ts'
 import { accountOf, type Sizes } from './rebinding-rows.ts'
 
-/** A database with accounts, and another of the same contents. */
+/** A database with accounts, and others of the same contents. */
 export interface RebindingDatabases {
   /** For hufud, as it is given it. */
   readonly subject: string
+  /** For hufud and the long file: as large, when that begins, as the other one is for the first. */
+  readonly long: string
   /** For what it is compared with. */
   readonly base: string
   /** What hufud has written for a row of its last run. */
@@ -39,13 +41,17 @@ function sizesOf(row: Record<string, unknown>): Sizes {
   return { changes: whole(changes), details: whole(details), message: whole(message), messages: each }
 }
 
-/** A file of SQLite in `folder`, and a copy of it. */
+/** A file of SQLite in `folder`, and copies of it. */
 export async function withSqlite<T>(
   folder: string,
   accounts: number,
   work: (databases: RebindingDatabases) => Promise<T>,
 ): Promise<T> {
-  const [subject, base] = [join(folder, 'hufud.db'), join(folder, 'bare.db')]
+  const [subject, long, base] = ['hufud.db', 'long.db', 'bare.db'].map(name => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
   await migrateDatabase({ engine: 'sqlite', path: subject }, { contract: true, clock: systemClock })
   const database = new Database(subject)
   const insert = database.prepare(`insert into accounts (${columns}) values (?,?,?,?,?,?,?,?,?,?,?)`)
@@ -54,9 +60,10 @@ export async function withSqlite<T>(
   })()
   database.pragma('wal_checkpoint(TRUNCATE)')
   database.close()
-  copyFileSync(subject, base)
+  for (const copy of [long, base]) copyFileSync(subject, copy)
   return work({
     subject: `sqlite:${subject}`,
+    long: `sqlite:${long}`,
     base: `sqlite:${base}`,
     async sizes() {
       const opened = new Database(subject)
@@ -91,7 +98,7 @@ async function fill(url: string, accounts: number): Promise<void> {
   })
 }
 
-/** A cluster of PostgreSQL whose commits are durable, with two databases. */
+/** A cluster of PostgreSQL whose commits are durable, with the databases. */
 export async function withPostgres<T>(
   accounts: number,
   work: (databases: RebindingDatabases) => Promise<T>,
@@ -102,9 +109,12 @@ export async function withPostgres<T>(
     const limits = { connections: 2, statementTimeout: 600_000, preparesStatements: true }
     await migrateDatabase({ engine: 'postgres', url: subject, ...limits }, { contract: true, clock: systemClock })
     await fill(subject, accounts)
-    await withClient(cluster.url('postgres'), client => client.query('create database bare template hufud'))
+    await withClient(cluster.url('postgres'), async client => {
+      for (const copy of ['long', 'bare']) await client.query(`create database ${copy} template hufud`)
+    })
     return await work({
       subject,
+      long: cluster.url('long'),
       base,
       sizes: () => withClient(subject, async client => sizesOf((await client.query(averages)).rows[0])),
     })

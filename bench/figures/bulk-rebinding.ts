@@ -172,7 +172,7 @@ async function measure(engine: 'sqlite' | 'postgres', world: World): Promise<Fig
   } finally {
     await bare.stop()
   }
-  const large = await rebindBy(world, many, rounds + 1)
+  const large = await rebindBy({ ...world, subject: world.long, ...(await credentials(world.long)) }, many, 1)
   return figuresOf(engine, runs, bases, large, await world.sizes())
 }
 
