@@ -112,6 +112,13 @@ describe('a server by TLS', () => {
     const server = await serve(made.good, response => {
       setTimeout(() => response.writeHead(200, hufudHeaders).end('{}'), 600)
     })
-    expect((await ask(server.origin, { connectMilliseconds: 300 })).status).toBe(200)
+    const options = { timeoutMilliseconds: 10_000, connectMilliseconds: 300, ca: made.root.cert }
+    const connection = openConnection(server.origin, options)
+    closing.push(connection.close)
+    // Over a new connection, and over the one that is there then.
+    for (let round = 0; round < 2; round++) {
+      const request = { method: 'GET', path: '/readyz', headers: {}, body: undefined } as const
+      expect((await connection.exchange(request)).status).toBe(200)
+    }
   })
 })

@@ -139,7 +139,8 @@ describe('a server behind a proxy', () => {
     const { proxy } = await setUp()
     proxy.mood = 'hang'
     const breaking = new AbortController()
-    const client = clientOf(`http://127.0.0.1:${proxy.port}`, { signal: breaking.signal })
+    const limits = { timeoutMilliseconds: 60_000, connectMilliseconds: 60_000 }
+    const client = clientOf(`http://127.0.0.1:${proxy.port}`, { signal: breaking.signal, ...limits })
     const call = client.call(readHealth, {})
     await expect.poll(() => proxy.asked.length).toBe(1)
     breaking.abort(new Error('Ctrl-C'))

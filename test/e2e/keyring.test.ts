@@ -161,6 +161,11 @@ describe.skipIf(lacksSecretService())('a login in the Secret Service', () => {
     expect(await outcome()).toEqual([0, undefined, undefined])
     service.lock()
     expect(await outcome()).toEqual(unavailable('locked'))
+    expect((await run(['logout'])).last.reason).toBe('locked')
+    expect(service.hasPrompted()).toBe(false)
+    const sitting = await sitDown(alice, 'en', ['status'], { env: { ...service.env, ...auto } })
+    expect(await sitting.exit()).toBe(3)
+    expect(service.hasPrompted()).toBe(true)
     await service.kill()
     expect(await outcome()).toEqual(unavailable('no_service'))
     // Nothing of it has cost the login.

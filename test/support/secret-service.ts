@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { until } from './until.ts'
 
-const programs = ['dbus-daemon', 'dbus-send', 'gnome-keyring-daemon']
+const programs = ['dbus-daemon', 'dbus-send', 'dbus-monitor', 'gnome-keyring-daemon']
 
 const isThere = (name: string) =>
   (process.env.PATH ?? '').split(delimiter).some(folder => existsSync(join(folder, name)))
@@ -30,6 +30,8 @@ export interface SecretService {
   /** What the keyring holds of hufu: secrets by account. */
   entries(): ReadonlyMap<string, string>
   lock(): void
+  /** Whether it has tried to open a window, to be unlocked. Nothing here opens one. */
+  hasPrompted(): boolean
   /** It goes on running and answers nothing (SIGSTOP), or goes on as before. */
   hang(): void
   wake(): void
@@ -74,6 +76,11 @@ export async function startSecretService(): Promise<SecretService> {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   daemon.stdin.end('keyring password')
+  let watched = ''
+  const monitor = spawn('dbus-monitor', ['--session', "destination='org.gnome.keyring.SystemPrompter'"], { env: own })
+  monitor.stdout.on('data', (chunk: Buffer) => {
+    watched += chunk
+  })
   const send = (destination: string, path: string, method: string, ...argv: string[]) =>
     execFileSync(
       'dbus-send',
@@ -105,10 +112,12 @@ export async function startSecretService(): Promise<SecretService> {
       const collection = 'array:objpath:/org/freedesktop/secrets/collection/login'
       send('org.freedesktop.secrets', '/org/freedesktop/secrets', 'org.freedesktop.Secret.Service.Lock', collection)
     },
+    hasPrompted: () => watched.includes('member=BeginPrompting'),
     hang: () => void daemon.kill('SIGSTOP'),
     wake: () => void daemon.kill('SIGCONT'),
     kill: () => ended(daemon, 'SIGKILL'),
     async close() {
+      await ended(monitor, 'SIGKILL')
       await ended(daemon, 'SIGKILL')
       await ended(bus, 'SIGTERM')
       rmSync(folder, { recursive: true, force: true })
