@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openProfiles, profileDirectory } from '../../src/cli/profile.ts'
 
@@ -62,6 +64,28 @@ describe('the file of logins', () => {
     expect(open().save(origin, 'default', elsewhere)).toEqual(session)
     expect(open().session(origin, 'default')).toEqual({ ...elsewhere, keyring: true })
     expect(readFileSync(open().file, 'utf8')).not.toContain('sessionSecret')
+  })
+
+  it('waits for another process that is just changing it, and loses nothing of what that writes', async () => {
+    const store = open()
+    store.save(origin, 'default', session)
+    const { file } = store
+    const theirs = JSON.parse(readFileSync(file, 'utf8'))
+    theirs.sessions[origin].theirs = session
+    writeFileSync(`${file}.lock`, '')
+    const program = `
+      const { rmSync, writeFileSync } = require('node:fs')
+      const { file, text } = require('node:worker_threads').workerData
+      setTimeout(() => {
+        writeFileSync(file, text)
+        rmSync(file + '.lock')
+      }, 200)`
+    const other = new Worker(program, { eval: true, workerData: { file, text: JSON.stringify(theirs) } })
+    const ended = once(other, 'exit')
+    await once(other, 'online')
+    store.save(origin, 'ours', session)
+    await ended
+    for (const name of ['default', 'theirs', 'ours']) expect(open().session(origin, name)).toEqual(session)
   })
 
   it('goes on past the lock of a process that has died', () => {
