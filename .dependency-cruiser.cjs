@@ -39,6 +39,8 @@ const onlyIn = {
   chalk: '^src/cli/terminal/',
   'qrcode-terminal': '^src/cli/terminal/',
   conf: '^src/cli/profile\\.ts$',
+  '@napi-rs/keyring': '^src/cli/keyring/answer\\.ts$',
+  'https-proxy-agent': '^src/api/tunnel\\.ts$',
   commander: '^src/(cli|server)/',
   i18next: '^src/(cli|server)/messages/',
   'node-hid': '^src/hid/transports/',

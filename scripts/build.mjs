@@ -12,7 +12,7 @@ const at = path => new URL(path, root).pathname
 const { version } = JSON.parse(await readFile(at('package.json'), 'utf8'))
 
 /** Packages with native parts, or which look for their files at run time. */
-const external = ['node-hid', 'better-sqlite3', 'argon2', 'fido2-lib', 'pg-native']
+const external = ['@napi-rs/keyring', 'node-hid', 'better-sqlite3', 'argon2', 'fido2-lib', 'pg-native']
 
 const common = {
   platform: 'node',

@@ -4,26 +4,28 @@ import { proofHeader } from '../contract/server.ts'
 import { readAnswer } from './answer.ts'
 import type { ApiClient, CallArguments } from './client.ts'
 import { ApiError } from './errors.ts'
-import { openConnection } from './exchange.ts'
+import { type ConnectionOptions, openConnection } from './exchange.ts'
+import { type RetryOptions, withRetries } from './retry.ts'
 import { parseServerUrl } from './server-url.ts'
 
-export interface ApiClientOptions {
+export interface ApiClientOptions extends Omit<ConnectionOptions, 'onPeer'> {
   /** The server's origin; checked by `parseServerUrl`. */
   readonly origin: string
   readonly sessionSecret?: string | undefined
   /** A service token, for admins' operations that take one. */
   readonly serviceCredential?: string | undefined
-  /** At most; left out: one. */
-  readonly connections?: number | undefined
-  /** For one call as a whole. */
-  readonly timeoutMilliseconds: number
+  /**
+   * Gives what is sent for a session that `sessionSecret` only stands for; asked by calls that need one. `undefined`:
+   * there is none any more.
+   */
+  readonly secretOf?: ((sessionSecret: string) => Promise<string | undefined>) | undefined
   readonly userAgent: string
   /** `Accept-Language`: the language of messages that the server sends to people. */
   readonly language: string
-  /** Aborts calls under way; they reject with its reason. */
-  readonly signal?: AbortSignal | undefined
+  /** How calls that only read are made again; left out: they are not. */
+  readonly retry?: RetryOptions | undefined
   /** Called when the server says that the session in use has ended. */
-  readonly onSessionEnded?: () => void
+  readonly onSessionEnded?: () => void | Promise<void>
 }
 
 interface AnyArguments {
@@ -32,6 +34,7 @@ interface AnyArguments {
   readonly body?: unknown
   readonly proof?: string | undefined
   readonly afterAbort?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Path and query of a call. @throws {ApiError} `invalid_request` for parameters that are not of the schema. */
@@ -56,10 +59,11 @@ function pathOf(operation: Operation, call: AnyArguments): string {
  * What says who is calling: a script's token before the session of whoever runs it, where any token serves at all.
  * @throws {ApiError} `not_logged_in` where neither is at hand
  */
-function credentialFor(operation: Operation, session: string | undefined, service: string | undefined) {
+async function credentialFor(operation: Operation, session: string | undefined, options: ApiClientOptions) {
   if (operation.access === 'anyone') return undefined
   const takesToken = operation.access === 'admin' && operation.scope !== null
-  const secret = takesToken ? (service ?? session) : session
+  if (takesToken && options.serviceCredential !== undefined) return options.serviceCredential
+  const secret = session !== undefined && options.secretOf ? await options.secretOf(session) : session
   if (secret !== undefined) return secret
   throw new ApiError('not_logged_in', { detail: 'Nothing is at hand to say who is calling.' })
 }
@@ -70,10 +74,9 @@ function credentialFor(operation: Operation, session: string | undefined, servic
  */
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const origin = parseServerUrl(options.origin)
-  const connection = openConnection(origin, options.timeoutMilliseconds, options.signal, options.connections)
+  const connection = openConnection(origin, options)
 
-  async function call(operation: Operation, call: AnyArguments): Promise<unknown> {
-    const secret = credentialFor(operation, client.sessionSecret, options.serviceCredential)
+  async function exchange(operation: Operation, call: AnyArguments, secret: string | undefined, limit?: number) {
     const answer = await connection.exchange(
       {
         method: operation.method,
@@ -88,13 +91,23 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
         },
         body: call.body === undefined ? undefined : JSON.stringify(call.body),
       },
-      call,
+      { ...call, timeoutMilliseconds: limit },
     )
+    return readAnswer(operation, answer)
+  }
+
+  async function call(operation: Operation, call: AnyArguments): Promise<unknown> {
+    const session = client.sessionSecret
+    const secret = await credentialFor(operation, session, options)
+    const isSession = secret !== undefined && secret !== options.serviceCredential
+    const once = (limit?: number) => exchange(operation, call, secret, limit)
     try {
-      return await readAnswer(operation, answer)
+      // Of all else it is not known whether the server has done it.
+      if (!options.retry || operation.method !== 'GET' || call.afterAbort) return await once()
+      return await withRetries(once, options.retry, options.timeoutMilliseconds, [options.signal, call.signal])
     } catch (error) {
-      const ended = error instanceof ApiError && error.code === 'not_logged_in' && secret !== undefined
-      if (ended && client.sessionSecret === secret) options.onSessionEnded?.()
+      const ended = error instanceof ApiError && error.code === 'not_logged_in' && isSession
+      if (ended && client.sessionSecret === session) await options.onSessionEnded?.()
       throw error
     }
   }

@@ -4,6 +4,7 @@ import type { ProblemCode } from '../contract/problems.ts'
 export const clientFaults = [
   'server_url_invalid',
   'server_insecure',
+  'proxy_invalid',
   'server_unreachable',
   'server_timeout',
   'server_not_hufud',
@@ -20,7 +21,13 @@ export type UnreachableReason =
   | 'tls_certificate_expired'
   | 'tls_certificate_untrusted'
   | 'tls_certificate_other_host'
+  | 'tls_too_old'
   | 'tls_failed'
+  | 'proxy_unreachable'
+  | 'proxy_authentication'
+  | 'proxy_refused'
+  | 'proxy_silent'
+  | 'proxy_failed'
   | 'other'
 
 export interface ApiErrorOptions {
@@ -29,6 +36,8 @@ export interface ApiErrorOptions {
   readonly detail?: string | undefined
   readonly retryAfterSeconds?: number | undefined
   readonly reason?: UnreachableReason | undefined
+  readonly issuer?: string | undefined
+  readonly proxy?: string | undefined
   readonly problem?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -48,6 +57,10 @@ export class ApiError extends Error {
   readonly retryAfterSeconds: number | undefined
   /** With `server_unreachable`: why. */
   readonly reason: UnreachableReason | undefined
+  /** With `tls_certificate_untrusted`: who issued the certificate, as it says itself. */
+  readonly issuer: string | undefined
+  /** Host and port of the proxy that the fault is of, or the variable that names it. */
+  readonly proxy: string | undefined
   /** The whole problem document, as the server sent it; empty where there was none. Not made printable. */
   readonly problem: Readonly<Record<string, unknown>>
 
@@ -59,6 +72,8 @@ export class ApiError extends Error {
     this.detail = detail
     this.retryAfterSeconds = options.retryAfterSeconds
     this.reason = options.reason
+    this.issuer = options.issuer
+    this.proxy = options.proxy
     this.problem = options.problem ?? {}
   }
 }

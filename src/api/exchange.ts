@@ -1,12 +1,21 @@
-import type { Agent, IncomingMessage, RequestOptions, request } from 'node:http'
+import type { Agent, IncomingMessage, request } from 'node:http'
+import type { RequestOptions } from 'node:https'
+import type { Socket } from 'node:net'
+import type { PeerCertificate } from 'node:tls'
 import { serverHeader } from '../contract/server.ts'
-import { ApiError, type UnreachableReason } from './errors.ts'
+import { ApiError } from './errors.ts'
+import { type Peer, watchPeer } from './peer.ts'
+import type { ProxyServer } from './proxy.ts'
+import { transportError } from './transport-error.ts'
 
 /** The largest answer that is read. */
 export const answerLimitBytes = 1024 * 1024
 
 /** Behind some routers an idle connection is dropped without a word, and a person takes their time to type a code. */
 const idleLimitMilliseconds = 15_000
+
+/** A server that is there accepts a connection, and agrees on TLS, well before. */
+const connectLimitMilliseconds = 10_000
 
 /** For a call that puts away what an aborted run began: nobody waits for it longer. */
 const lastCallMilliseconds = 2000
@@ -26,55 +35,6 @@ export interface HttpAnswer {
   readonly body: Uint8Array
 }
 
-const unreachableReasons: Readonly<Record<string, readonly [UnreachableReason, string]>> = {
-  ECONNREFUSED: ['connection_refused', 'Nothing listens there.'],
-  ENOTFOUND: ['host_unknown', 'There is no such host.'],
-  EAI_AGAIN: ['host_unknown', 'The name of the host cannot be looked up now.'],
-  EHOSTUNREACH: ['no_route', 'There is no way to this host.'],
-  ENETUNREACH: ['no_route', 'There is no way to this network.'],
-  ECONNRESET: ['connection_lost', 'The connection was lost.'],
-  EPIPE: ['connection_lost', 'The connection was lost.'],
-  CERT_HAS_EXPIRED: ['tls_certificate_expired', 'The certificate of the server has expired.'],
-  CERT_NOT_YET_VALID: [
-    'tls_certificate_expired',
-    'The certificate of the server is not valid yet; is the clock right?',
-  ],
-  ERR_TLS_CERT_ALTNAME_INVALID: ['tls_certificate_other_host', 'The certificate is for another host.'],
-  DEPTH_ZERO_SELF_SIGNED_CERT: ['tls_certificate_untrusted', 'The certificate is self-signed.'],
-  SELF_SIGNED_CERT_IN_CHAIN: ['tls_certificate_untrusted', 'The issuer of the certificate is not trusted here.'],
-  UNABLE_TO_GET_ISSUER_CERT: ['tls_certificate_untrusted', 'The issuer of the certificate is unknown.'],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['tls_certificate_untrusted', 'The issuer of the certificate is unknown.'],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['tls_certificate_untrusted', 'The issuer of the certificate is unknown.'],
-  CERT_UNTRUSTED: ['tls_certificate_untrusted', 'The issuer of the certificate is not trusted here.'],
-  CERT_REVOKED: ['tls_certificate_untrusted', 'The certificate has been revoked.'],
-}
-
-const codeOf = (error: unknown): string => {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
-  return typeof error.code === 'string' ? error.code : ''
-}
-
-/** What `node:http`, `node:net` or `node:tls` says, as an `ApiError`. */
-export function transportError(error: unknown): ApiError {
-  if (error instanceof ApiError) return error
-  const code = codeOf(error)
-  const known = unreachableReasons[code]
-  if (known) return new ApiError('server_unreachable', { reason: known[0], detail: known[1] })
-  if (code === 'ETIMEDOUT') {
-    return new ApiError('server_timeout', { detail: 'No connection in time.' })
-  }
-  if (code.startsWith('HPE_')) {
-    return new ApiError('server_not_hufud', { detail: 'What answers there does not speak HTTP as hufud does.' })
-  }
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) {
-    return new ApiError('server_unreachable', { reason: 'tls_failed', detail: `TLS failed (${code}).` })
-  }
-  return new ApiError('server_unreachable', {
-    reason: 'other',
-    detail: `The connection failed (${code || 'unknown'}).`,
-  })
-}
-
 const firstValue = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value[0] : value
 
@@ -83,6 +43,8 @@ interface Sender {
   readonly request: typeof request
   readonly agent: Agent
   readonly options: RequestOptions
+  readonly connectMilliseconds: number
+  readonly onPeer: ((peer: Peer) => void) | undefined
 }
 
 /** Collects an answer. @throws {ApiError} `server_not_hufud` and `answer_malformed` as soon as they are known. */
@@ -104,6 +66,15 @@ async function collect(answer: IncomingMessage): Promise<HttpAnswer> {
   return { status, header: name => firstValue(answer.headers[name]), body }
 }
 
+/** Calls `late` when a new connection is not ready in time: TCP, and TLS where the server is spoken to by it. */
+function limitConnecting(socket: Socket, isSecure: boolean, milliseconds: number, late: () => void): void {
+  if (!isSecure && !socket.connecting) return
+  const timer = setTimeout(late, milliseconds)
+  const stop = () => clearTimeout(timer)
+  socket.once(isSecure ? 'secureConnect' : 'connect', stop)
+  socket.once('close', stop)
+}
+
 /** Sends one request and collects the answer. Rejects with an `ApiError`, or with the reason of `signal`. */
 function dispatch(
   sender: Sender,
@@ -111,7 +82,8 @@ function dispatch(
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(signal.aborted ? signal.reason : transportError(error))
+    let peer: Peer | undefined
+    const fail = (error: unknown) => reject(signal.aborted ? signal.reason : transportError(error, peer?.issuer))
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
     const options = { ...sender.options, agent: sender.agent, method, path, headers: { ...headers, ...length }, signal }
     const sent = sender.request(options, answer => {
@@ -122,6 +94,20 @@ function dispatch(
       })
     })
     sent.on('error', fail)
+    // A request that is still without a connection tells of its abort when it gets one.
+    signal.addEventListener('abort', fail, { once: true })
+    sent.once('close', () => signal.removeEventListener('abort', fail))
+    sent.once('socket', socket => {
+      if (sent.reusedSocket) return
+      watchPeer(socket, found => {
+        peer = found
+        sender.onPeer?.(found)
+      })
+      const seconds = sender.connectMilliseconds / 1000
+      limitConnecting(socket, sender.options.protocol === 'https:', sender.connectMilliseconds, () =>
+        sent.destroy(new ApiError('server_timeout', { detail: `No connection within ${seconds} seconds.` })),
+      )
+    })
     sent.end(body)
   })
 }
@@ -129,6 +115,24 @@ function dispatch(
 export interface ExchangeOptions {
   readonly afterAbort?: boolean | undefined
   readonly signal?: AbortSignal | undefined
+  /** For this exchange alone. */
+  readonly timeoutMilliseconds?: number | undefined
+}
+
+export interface ConnectionOptions {
+  /** For one exchange as a whole, however the answer trickles in. */
+  readonly timeoutMilliseconds: number
+  /** For a new connection to be ready; left out: ten seconds. */
+  readonly connectMilliseconds?: number | undefined
+  /** Aborts exchanges under way. */
+  readonly signal?: AbortSignal | undefined
+  /** At most; exchanges beyond wait in line. Through a proxy, each exchange under way has its own. Left out: one. */
+  readonly connections?: number | undefined
+  /** PEM: the only issuers whose certificates are trusted; left out: those that node trusts. */
+  readonly ca?: string | undefined
+  readonly proxy?: ProxyServer | undefined
+  /** Told who is at the other end of each TLS connection, before it is known whether that one is trusted. */
+  readonly onPeer?: ((peer: Peer) => void) | undefined
 }
 
 export interface Connection {
@@ -143,50 +147,62 @@ export interface Connection {
   close(): Promise<void>
 }
 
+async function openSender(origin: string, connection: ConnectionOptions): Promise<Sender> {
+  const { timeoutMilliseconds, connections = 1, ca, proxy, onPeer } = connection
+  const connectMilliseconds = Math.min(connection.connectMilliseconds ?? connectLimitMilliseconds, timeoutMilliseconds)
+  const { protocol, hostname: written, port } = new URL(origin)
+  // A URL writes an IPv6 address in brackets, a socket takes it without.
+  const hostname = written.replace(/^\[(.*)\]$/, '$1')
+  const options = { protocol, hostname, port }
+  if (protocol !== 'https:') {
+    const { request, Agent } = await import('node:http')
+    const agent = new Agent({ keepAlive: true, maxSockets: connections, timeout: idleLimitMilliseconds })
+    // There is no server to name, but node would work one out, with a regular expression of 4 ms.
+    return { request, agent, options: { ...options, servername: '' }, connectMilliseconds, onPeer }
+  }
+  const { request, Agent } = await import('node:https')
+  // Said outright, so that no variable of the environment (NODE_TLS_REJECT_UNAUTHORIZED, NODE_OPTIONS) says otherwise.
+  const tls = { minVersion: 'TLSv1.2', rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) } as const
+  if (!proxy) {
+    const agent = new Agent({ keepAlive: true, maxSockets: connections, timeout: idleLimitMilliseconds })
+    return { request, agent, options: { ...options, ...tls }, connectMilliseconds, onPeer }
+  }
+  const [{ Tunnel }, { checkServerIdentity }] = await Promise.all([import('./tunnel.ts'), import('node:tls')])
+  const agent = new Tunnel(proxy, {
+    limitMilliseconds: connectMilliseconds,
+    idleMilliseconds: idleLimitMilliseconds,
+    tls,
+  })
+  // In a tunnel node takes the host of the socket, which is the proxy, where the server's name is an address.
+  const identity = {
+    checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(hostname, certificate),
+  }
+  return { request, agent, options: { ...options, ...tls, ...identity }, connectMilliseconds, onPeer }
+}
+
 /**
  * A keep-alive connection to `origin`, opened by the first exchange, or so many of them as exchanges are under way.
  *
  * node:http and not undici: undici's client and its WebAssembly parser take 25 ms of processor time to load, node's own
  * 10, and `hufu status` has about 50 in all (docs/adr/0003-node-http-in-the-client.md).
- * @param timeoutMilliseconds for one exchange as a whole.
- * @param connections at most; exchanges beyond wait in line.
  */
-export function openConnection(
-  origin: string,
-  timeoutMilliseconds: number,
-  signal: AbortSignal | undefined,
-  connections = 1,
-): Connection {
+export function openConnection(origin: string, connection: ConnectionOptions): Connection {
+  const { timeoutMilliseconds, signal } = connection
   let opened: Promise<Sender> | undefined
-  const open = async (): Promise<Sender> => {
-    const { protocol, hostname, port } = new URL(origin)
-    const { request, Agent } = protocol === 'https:' ? await import('node:https') : await import('node:http')
-    return {
-      request,
-      agent: new Agent({ keepAlive: true, maxSockets: connections, timeout: idleLimitMilliseconds }),
-      options: {
-        protocol,
-        // A URL writes an IPv6 address in brackets, a socket takes it without.
-        hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
-        port,
-        // Without TLS there is no server to name, but node would work one out, with a regular expression of 4 ms.
-        ...(protocol === 'https:' ? {} : { servername: '' }),
-      },
-    }
-  }
   return {
-    async exchange(request, { afterAbort = false, signal: own } = {}) {
+    async exchange(request, { afterAbort = false, signal: own, timeoutMilliseconds: limit } = {}) {
       const aborts = [afterAbort ? undefined : signal, own].filter(each => each !== undefined)
       const abort = aborts.length > 1 ? AbortSignal.any(aborts) : aborts[0]
       abort?.throwIfAborted()
-      opened ??= open()
+      opened ??= openSender(origin, connection)
       const sender = await opened
-      const deadline = AbortSignal.timeout(afterAbort ? lastCallMilliseconds : timeoutMilliseconds)
+      const milliseconds = limit ?? timeoutMilliseconds
+      const deadline = AbortSignal.timeout(afterAbort ? lastCallMilliseconds : milliseconds)
       try {
         return await dispatch(sender, request, abort ? AbortSignal.any([deadline, abort]) : deadline)
       } catch (error) {
         if (!deadline.aborted || abort?.aborted) throw error
-        throw new ApiError('server_timeout', { detail: `No answer within ${timeoutMilliseconds / 1000} seconds.` })
+        throw new ApiError('server_timeout', { detail: `No answer within ${milliseconds / 1000} seconds.` })
       }
     },
     async close() {

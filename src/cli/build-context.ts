@@ -1,13 +1,14 @@
 import type { ApiClient } from '../api/client.ts'
 import type { StepUp } from '../auth/step-up.ts'
 import type { WebAuthnClient } from '../auth/webauthn/client.ts'
-import { timeOf } from '../lib/clock.ts'
 import { version } from '../lib/version.ts'
-import type { Answers, Context, DemoHost, SessionProfile, SystemContext, Terminal } from './context.ts'
+import type { Answers, Context, DemoHost, SystemContext, Terminal } from './context.ts'
 import { sayError } from './errors.ts'
 import type { ReadLink } from './link-file.ts'
-import type { ProfileStore } from './profile.ts'
+import type { Network } from './network.ts'
 import type { GlobalOptions } from './program.ts'
+import { openProfile } from './session-profile.ts'
+import type { SessionStore } from './session-store.ts'
 
 const callTimeoutMilliseconds = 30_000
 
@@ -24,31 +25,15 @@ function lazyApiClient(origin: string, sessionSecret: string | undefined, load: 
       return actual.call(operation, call)
     },
     async close() {
-      await (await loaded)?.close()
+      // One that could not be made has nothing to close.
+      await (await loaded?.catch(() => undefined))?.close()
     },
   }
   return client
 }
 
-function sessionProfile(origin: string, profile: string, store: ProfileStore, api: () => ApiClient): SessionProfile {
-  return {
-    origin,
-    profile,
-    get username() {
-      return store.session(origin, profile)?.username
-    },
-    get sessionId() {
-      return store.session(origin, profile)?.sessionId
-    },
-    save(session) {
-      store.save(origin, profile, session)
-    },
-    clear() {
-      store.clear(origin, profile)
-      api().sessionSecret = undefined
-    },
-  }
-}
+/** What makes the way to a server another than the usual one. */
+const networkVariables = ['HUFU_CA_FILE', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'] as const
 
 export interface ContextParts {
   readonly system: SystemContext
@@ -56,7 +41,7 @@ export interface ContextParts {
   readonly terminal: Terminal
   readonly answers: Answers
   readonly readLink?: ReadLink
-  readonly store: ProfileStore
+  readonly store: SessionStore
   readonly origin: string
   readonly language: string
   readonly signal: AbortSignal
@@ -70,26 +55,29 @@ export interface ContextParts {
 export async function buildContext(parts: ContextParts): Promise<Context> {
   const { system, globals, terminal, answers, store, origin, language, signal, demo, serviceToken, connections } = parts
   const { clock, random, env } = system
-  const profileName = globals.profile ?? 'default'
-  const stored = store.session(origin, profileName)
-  const sessionSecret = stored && timeOf(stored.expiresAt) > clock.now() ? stored.sessionSecret : undefined
+  const network = async (server: string): Promise<Network> => {
+    const isUsual = globals.caFile === undefined && networkVariables.every(name => !env[name])
+    if (isUsual) return {}
+    return (await import('./network.ts')).networkOf(server, globals.caFile, env, terminal.t('expected.ca_file'))
+  }
   const explain = (error: unknown, next?: string) => {
     sayError(error, { terminal, server: origin, now: clock.now(), verbose: globals.verbose === true }, next)
   }
-  const profile = sessionProfile(origin, profileName, store, () => api)
-  const api = lazyApiClient(origin, sessionSecret, async () =>
+  const opened = openProfile(origin, globals.profile ?? 'default', { store, clock, api: () => api })
+  const { profile } = opened
+  const api = lazyApiClient(origin, opened.sessionSecret, async () =>
     (await import('../api/create-client.ts')).createApiClient({
       origin,
+      ...(await network(origin)),
+      secretOf: opened.secretOf,
       serviceCredential: serviceToken,
       connections,
       timeoutMilliseconds: callTimeoutMilliseconds,
+      retry: { clock, random },
       userAgent: `hufu/${version} (${system.platform})`,
       language,
       signal,
-      onSessionEnded() {
-        // That of an enrolment link is not the stored one.
-        if (store.session(origin, profileName)?.sessionSecret === api.sessionSecret) profile.clear()
-      },
+      onSessionEnded: opened.onSessionEnded,
     }),
   )
   const { createInteraction } = await import('./interaction.ts')
@@ -134,6 +122,7 @@ export async function buildContext(parts: ContextParts): Promise<Context> {
     device: globals.device,
     openAuthenticators: openKeys,
     profile,
+    network,
     clock,
     random,
     env,

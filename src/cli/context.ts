@@ -8,6 +8,8 @@ import type { AuthenticatorSource } from '../hid/index.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { type Random, systemRandom } from '../lib/random.ts'
 import type { MessageKey, MessageValues } from './messages/catalogue.ts'
+import type { Network } from './network.ts'
+import type { NewSession, SessionStorage } from './session-store.ts'
 
 export interface Choice<T> {
   readonly value: T
@@ -132,8 +134,12 @@ export interface SessionProfile {
   readonly username: string | undefined
   /** The id of the session in use. */
   readonly sessionId: string | undefined
-  save(session: { username: string; sessionSecret: string; sessionId: string; expiresAt: string }): void
-  clear(): void
+  /** @throws {CommandError} `profile_unwritable`; `keyring_unavailable` where the keyring has to be used */
+  save(session: NewSession): Promise<void>
+  /** Forgets the session, which has ended. */
+  clear(): Promise<void>
+  /** Where its secret lies; without a login: where that of the next would. */
+  storage(): Promise<SessionStorage>
 }
 
 export interface DemoMessage {
@@ -190,6 +196,8 @@ export interface Context {
   /** The security key at `device`, or all on USB. Whoever asks closes the source. @throws {CtapError} */
   openAuthenticators(device: string | undefined): Promise<AuthenticatorSource>
   readonly profile: SessionProfile
+  /** The way to a server, as `diagnoseServer` takes it. @throws {CommandError} {ApiError} where options or variables are wrong */
+  network(origin: string): Promise<Network>
   readonly clock: Clock
   readonly random: Random
   readonly env: Readonly<Record<string, string | undefined>>

@@ -5,6 +5,7 @@ import { isoTime } from '../lib/clock.ts'
 import { printable } from '../lib/printable.ts'
 import type { Terminal } from './context.ts'
 import { type ErrorCode, type Exit, exitCodeOf, isErrorCode } from './exit-codes.ts'
+import { keyringFaults } from './keyring/fault.ts'
 import type { MessageValues } from './messages/catalogue.ts'
 
 const unreachableReasons = [
@@ -15,6 +16,12 @@ const unreachableReasons = [
   'tls_certificate_expired',
   'tls_certificate_other_host',
   'tls_certificate_untrusted',
+  'tls_too_old',
+  'proxy_unreachable',
+  'proxy_authentication',
+  'proxy_refused',
+  'proxy_silent',
+  'proxy_failed',
 ] as const satisfies readonly UnreachableReason[]
 
 const messageFailures = [
@@ -104,8 +111,30 @@ export function codeOf(error: unknown): string {
 function unreachableWords(error: unknown, { t }: Terminal): string {
   const reason = member(error, 'reason')
   const known = unreachableReasons.find(each => each === reason)
-  return known ? t(`unreachable.${known}`) : ''
+  const [issuer, proxy] = [textOf(member(error, 'issuer')), textOf(member(error, 'proxy'))]
+  if (known === 'tls_certificate_untrusted' && issuer) return t('unreachable.tls_issuer_untrusted', { issuer })
+  return known ? t(`unreachable.${known}`, { proxy }) : ''
 }
+
+/** What to do about the way to a server; nothing where the usual words fit. */
+function unreachableNext(error: unknown, { t }: Terminal): string | undefined {
+  const reason = member(error, 'reason')
+  if (reason === 'tls_certificate_untrusted') return t('unreachable.next_untrusted')
+  if (reason === 'tls_too_old') return t('unreachable.next_too_old')
+  if (reason === 'proxy_authentication') return t('unreachable.next_proxy_authentication')
+  return typeof reason === 'string' && reason.startsWith('proxy_') ? t('unreachable.next_proxy') : undefined
+}
+
+/** The keyring and why it cannot be used, in words of the person's language. */
+function keyringWords(error: unknown, { t }: Terminal): MessageValues {
+  if (codeOf(error) !== 'keyring_unavailable') return {}
+  const fault = keyringFaults.find(each => each === member(member(error, 'values'), 'fault'))
+  return { reason: t(`keyring.${fault ?? 'failed'}`) }
+}
+
+/** The stable word for why, where an error has one. */
+const reasonOf = (error: unknown): string =>
+  textOf(member(error, 'reason')) || textOf(member(member(error, 'values'), 'fault'))
 
 function missingWords(error: unknown, { t }: Terminal): string {
   const missing = member(error, 'missing')
@@ -144,12 +173,14 @@ function valuesOf(error: unknown, around: ErrorSurroundings): MessageValues {
     reason: failureWords(error, terminal) || textOf(member(error, 'message')),
     device: textOf(member(details, 'device')),
     ...triesLeft(details),
+    proxy: textOf(member(error, 'proxy')),
     rpId: textOf(member(error, 'rpId')),
     available: '',
     missing: missingWords(error, terminal),
     option: Array.isArray(options) ? options.join(terminal.t('list.or')) : '',
     ...(typeof values === 'object' && values !== null ? (values as MessageValues) : {}),
     ...bulkWords(values, terminal),
+    ...keyringWords(error, terminal),
   }
 }
 
@@ -186,7 +217,7 @@ export function explainError(error: unknown, around: ErrorSurroundings): Explain
   // Only Linux has a rule to tell.
   const isElsewhere = code === 'key_no_permission' && rule === ''
   const usual = isElsewhere ? t('keys.allow_elsewhere') : t(`next.${code}`, values)
-  const next = adminNext(error, around.terminal) ?? usual
+  const next = adminNext(error, around.terminal) ?? unreachableNext(error, around.terminal) ?? usual
   const said = code === 'usage_invalid' ? textOf(member(error, 'words')) : ''
   const isWeChat = (code === 'already_bound' || code === 'bound_elsewhere') && member(error, 'about') === 'wechat'
   if (isWeChat) {
@@ -220,6 +251,7 @@ export function sayError(error: unknown, around: ErrorSurroundings, next?: strin
 export function reportError(error: unknown, around: ErrorSurroundings): Exit {
   const { code, exit, message, next, commands, retryAfterSeconds } = sayError(error, around)
   const { count } = triesLeft(member(error, 'details'))
+  const reason = code === 'server_unreachable' || code === 'keyring_unavailable' ? reasonOf(error) : ''
   around.terminal.event('error', {
     code,
     message,
@@ -227,6 +259,7 @@ export function reportError(error: unknown, around: ErrorSurroundings): Exit {
     exit_code: exit,
     ...(retryAfterSeconds === undefined ? {} : { retry_after_seconds: retryAfterSeconds }),
     ...(count === undefined ? {} : { tries_left: count }),
+    ...(reason === '' ? {} : { reason }),
     ...(code === 'input_required' ? { options: member(error, 'options') } : {}),
   })
   return exit

@@ -32,6 +32,7 @@ export const exitCodes = {
   enrolment_ended: timedOut,
   profile_unreadable: usage,
   profile_unwritable: usage,
+  keyring_unavailable: notLoggedIn,
   cancelled,
   timed_out: timedOut,
   scan_timeout: timedOut,
@@ -86,6 +87,7 @@ export const exitCodes = {
   // the way to the server (src/api/errors.ts)
   server_url_invalid: usage,
   server_insecure: usage,
+  proxy_invalid: usage,
   server_unreachable: server,
   server_timeout: server,
   server_not_hufud: server,

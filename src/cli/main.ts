@@ -9,8 +9,9 @@ import { codeOf, type ErrorSurroundings, reportError } from './errors.ts'
 import { type Exit, exits } from './exit-codes.ts'
 import { linkReader } from './link-file.ts'
 import { chooseLanguage, type Language, loadCatalogue, type Translate } from './messages/catalogue.ts'
-import { openProfiles, type ProfileStore } from './profile.ts'
+import { openProfiles } from './profile.ts'
 import { type GlobalOptions, type Invocation, parseArguments } from './program.ts'
+import { createSessionStore } from './session-store.ts'
 import { createTerminal } from './terminal/terminal.ts'
 
 export { systemContext }
@@ -41,7 +42,7 @@ interface Run {
  */
 async function chooseServer(
   { system, globals, terminal }: Run,
-  store: ProfileStore,
+  store: { readonly defaultServer: string | undefined },
   ofLink: string | undefined,
 ): Promise<string> {
   const named = globals.server ?? (system.env.HUFU_SERVER || undefined)
@@ -71,7 +72,13 @@ async function makeContext(
   around: (server: string) => void,
 ): Promise<Context> {
   const { system, language, globals, terminal, stop } = run
-  const store = openProfiles(system.env, system.platform)
+  const store = createSessionStore({
+    ...system,
+    profiles: openProfiles(system.env, system.platform),
+    interactive: terminal.interactive,
+    signal: stop.signal,
+    onWaiting: () => terminal.aside(terminal.t('keyring.unlock')),
+  })
   const onReadable = (file: string) => terminal.warn(terminal.t('warn.file_readable', { file }))
   const readLink = linkReader(terminal.t, onReadable)
   const ofLink = linkFile === undefined ? undefined : (await readLink(linkFile)).origin

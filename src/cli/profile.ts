@@ -2,10 +2,12 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Conf from 'conf'
 import { CommandError } from '../commands/command-error.ts'
+import { whileLocked } from './file-lock.ts'
 
 export interface StoredSession {
   readonly username: string
-  readonly sessionSecret: string
+  /** Left out where it lies in the keyring: never in both. */
+  readonly sessionSecret?: string
   readonly sessionId: string
   /** ISO 8601. */
   readonly expiresAt: string
@@ -24,8 +26,10 @@ export interface ProfileStore {
   /** The server of the last login. */
   readonly defaultServer: string | undefined
   session(origin: string, profile: string): StoredSession | undefined
-  save(origin: string, profile: string, session: StoredSession): void
-  clear(origin: string, profile: string): void
+  /** @returns what it took the place of */
+  save(origin: string, profile: string, session: StoredSession): StoredSession | undefined
+  /** Removes the session of this id; one of another id, which came in its place meanwhile, stays. */
+  clear(origin: string, profile: string, sessionId: string): void
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -40,9 +44,8 @@ export function profileDirectory(env: Environment, platform: NodeJS.Platform): s
 const isSession = (value: unknown): value is StoredSession =>
   typeof value === 'object' &&
   value !== null &&
-  ['username', 'sessionSecret', 'sessionId', 'expiresAt'].every(
-    name => typeof (value as Record<string, unknown>)[name] === 'string',
-  )
+  ['username', 'sessionId', 'expiresAt'].every(name => typeof (value as Record<string, unknown>)[name] === 'string') &&
+  ('sessionSecret' in value ? typeof value.sessionSecret === 'string' : 'keyring' in value && value.keyring === true)
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -66,40 +69,68 @@ export function openProfiles(env: Environment, platform: NodeJS.Platform): Profi
       throw new CommandError('profile_unreadable', { file, reason: reasonOf(error) }, { cause: error })
     }
   }
-  const write = (stored: Stored) => {
+  const unwritable = (error: unknown) =>
+    new CommandError('profile_unwritable', { file, reason: reasonOf(error) }, { cause: error })
+  const makeDirectory = () => {
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
       if (platform !== 'win32' && (statSync(directory).mode & 0o077) !== 0) chmodSync(directory, 0o700)
+    } catch (error) {
+      throw unwritable(error)
+    }
+  }
+  const write = (stored: Stored) => {
+    try {
       open().store = { ...stored, version: 1 }
       if (platform !== 'win32') chmodSync(file, 0o600)
     } catch (error) {
-      throw new CommandError('profile_unwritable', { file, reason: reasonOf(error) }, { cause: error })
+      throw unwritable(error)
     }
   }
   let stored = read()
+  const find = (origin: string, profile: string): StoredSession | undefined => {
+    const found = stored.sessions?.[origin]?.[profile]
+    return isSession(found) ? found : undefined
+  }
   const change = (origin: string, profile: string, session: StoredSession | undefined) => {
-    stored = read()
     const { [profile]: _replaced, ...others } = stored.sessions?.[origin] ?? {}
-    const ofServer = session ? { ...others, [profile]: session } : others
+    const kept = session && (session.sessionSecret === undefined ? { ...session, keyring: true } : session)
     write({
       ...stored,
       ...(session ? { defaultServer: origin } : {}),
-      sessions: { ...stored.sessions, [origin]: ofServer },
+      sessions: { ...stored.sessions, [origin]: kept ? { ...others, [profile]: kept } : others },
     })
     stored = read()
+  }
+  /** What is written rests on what is read, which no other process may change in between. */
+  const alone = <T>(body: () => T): T => {
+    makeDirectory()
+    try {
+      return whileLocked(`${file}.lock`, () => {
+        stored = read()
+        return body()
+      })
+    } catch (error) {
+      throw error instanceof CommandError ? error : unwritable(error)
+    }
   }
   return {
     file,
     get defaultServer() {
       return typeof stored.defaultServer === 'string' ? stored.defaultServer : undefined
     },
-    session(origin, profile) {
-      const found = stored.sessions?.[origin]?.[profile]
-      return isSession(found) ? found : undefined
-    },
-    save: change,
-    clear(origin, profile) {
-      if (stored.sessions?.[origin]?.[profile] !== undefined) change(origin, profile, undefined)
+    session: find,
+    save: (origin, profile, session) =>
+      alone(() => {
+        const replaced = find(origin, profile)
+        change(origin, profile, session)
+        return replaced
+      }),
+    clear(origin, profile, sessionId) {
+      if (stored.sessions?.[origin]?.[profile] === undefined) return
+      alone(() => {
+        if (find(origin, profile)?.sessionId === sessionId) change(origin, profile, undefined)
+      })
     },
   }
 }

@@ -26,6 +26,7 @@ export interface GlobalOptions {
   readonly newPinFile?: string
   readonly codeCommand?: string
   readonly tokenFile?: string
+  readonly caFile?: string
 }
 
 export type Invocation =
@@ -61,6 +62,7 @@ const globalOptions = (t: Translate, help: Help): Option[] => {
     new Option('--pin-file <file>', help('help.option.pin-file')),
     new Option('--new-pin-file <file>', help('help.option.new-pin-file')),
     new Option('--token-file <file>', help('help.option.token-file')),
+    new Option('--ca-file <file>', help('help.option.ca-file')),
     new Option('--json', help('help.option.json')),
     new Option('--no-input', help('help.option.no-input')),
     new Option('--lang <tag>', help('help.option.lang')).argParser(language),

@@ -12,6 +12,7 @@ export const commandErrorCodes = [
   'enrolment_ended',
   'profile_unreadable',
   'profile_unwritable',
+  'keyring_unavailable',
   'cancelled',
   'timed_out',
   'scan_timeout',

@@ -6,7 +6,7 @@ import { timeOf, wallTime } from '../lib/clock.ts'
 export async function run(context: Context, { username }: { username: string | undefined }): Promise<void> {
   const { terminal, input, profile, api } = context
   const session = await logIn(await input.username(username), context)
-  profile.save(session)
+  await profile.save(session)
   const until = { server: api.origin, time: wallTime(timeOf(session.expiresAt)) }
   terminal.say(terminal.t('login.done', { username: session.username, ...until }))
   terminal.result({

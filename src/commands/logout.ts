@@ -4,7 +4,7 @@ import { revokeSessions } from '../contract/sessions.ts'
 /** `hufu logout [--all]`: ends this session, or all of the account's. */
 export async function run({ terminal, api, profile }: Context, { all }: { all: boolean }): Promise<void> {
   const { revoked } = await api.call(revokeSessions, { query: { which: all ? 'all' : 'current' } })
-  profile.clear()
+  await profile.clear()
   const { t } = terminal
   terminal.say(all ? t('logout.all', { count: revoked }) : t('logout.done', { server: api.origin }))
   terminal.result({ server: api.origin, revoked })

@@ -32,7 +32,7 @@ export async function revoke(
     sessionId === undefined
       ? await api.call(revokeSessions, { query: { which: 'others' } })
       : await api.call(revokeSession, { params: { session_id: sessionId } })
-  if (sessionId !== undefined && sessionId === profile.sessionId) profile.clear()
+  if (sessionId !== undefined && sessionId === profile.sessionId) await profile.clear()
   terminal.say(terminal.t('sessions.revoked', { count: revoked }))
   terminal.result({ revoked })
 }

@@ -192,7 +192,7 @@ describe('a problem answer', () => {
   ])('with code %s tells that the session has ended %i times', async (code, times) => {
     const server = await serve((_, response) => json(response, 401, { code }, problemHeaders))
     let ended = 0
-    const client = clientOf(server.origin, { onSessionEnded: () => ended++ })
+    const client = clientOf(server.origin, { onSessionEnded: () => void ended++ })
     await refusal(client.call(listSessions, {}))
     expect(ended).toBe(times)
   })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { transportError } from '../../src/api/exchange.ts'
+import { transportError } from '../../src/api/transport-error.ts'
 
 const fault = (code: string) => Object.assign(new Error(`secret-looking text of ${code}`), { code })
 

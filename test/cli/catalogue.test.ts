@@ -22,7 +22,7 @@ function sources(folder: string): string[] {
 
 /** Keys that are put together at run time, by their literal beginnings: `error.${code}`. */
 const computed =
-  /`((?:error|next|item|method|action|missing|unreachable|message_failure|bind|help\.unbind|demo|keys\.pin|key\.option|doctor\.pin|doctor\.section|help\.key\.pin|row|row\.expected|bulk\.phase|bulk\.how|bulk\.item|bulk\.link|admin\.role|admin\.link|log\.actor)\.)\$\{/g
+  /`((?:error|next|keyring|item|method|action|missing|unreachable|message_failure|bind|help\.unbind|demo|keys\.pin|key\.option|doctor\.pin|doctor\.section|help\.key\.pin|row|row\.expected|bulk\.phase|bulk\.how|bulk\.item|bulk\.link|admin\.role|admin\.link|log\.actor)\.)\$\{/g
 
 describe('the catalogues', () => {
   it('have the same keys', () => {

@@ -1,6 +1,8 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openProfiles, profileDirectory } from '../../src/cli/profile.ts'
 
@@ -40,15 +42,63 @@ describe('the file of logins', () => {
     expect(store.session(origin, 'default')).toEqual(session)
     expect(store.session(origin, 'work')?.username).toBe('bob')
     expect(store.defaultServer).toBe('http://localhost:8080')
-    store.clear(origin, 'default')
+    store.clear(origin, 'default', 'i')
     expect(open().session(origin, 'default')).toBeUndefined()
     expect(open().session(origin, 'work')?.username).toBe('bob')
     expect(open().defaultServer).toBe('http://localhost:8080')
   })
 
+  it('keeps the session that came in the place of the one that is cleared', () => {
+    const store = open()
+    store.save(origin, 'default', session)
+    const late = open()
+    store.save(origin, 'default', { ...session, sessionId: 'newer' })
+    late.clear(origin, 'default', 'i')
+    expect(open().session(origin, 'default')?.sessionId).toBe('newer')
+    expect(existsSync(`${store.file}.lock`)).toBe(false)
+  })
+
+  it('tells what a login replaced, and has no secret that lies elsewhere', () => {
+    const { sessionSecret: _, ...elsewhere } = session
+    expect(open().save(origin, 'default', session)).toBeUndefined()
+    expect(open().save(origin, 'default', elsewhere)).toEqual(session)
+    expect(open().session(origin, 'default')).toEqual({ ...elsewhere, keyring: true })
+    expect(readFileSync(open().file, 'utf8')).not.toContain('sessionSecret')
+  })
+
+  it('waits for another process that is just changing it, and loses nothing of what that writes', async () => {
+    const store = open()
+    store.save(origin, 'default', session)
+    const { file } = store
+    const theirs = JSON.parse(readFileSync(file, 'utf8'))
+    theirs.sessions[origin].theirs = session
+    writeFileSync(`${file}.lock`, '')
+    const program = `
+      const { rmSync, writeFileSync } = require('node:fs')
+      const { file, text } = require('node:worker_threads').workerData
+      setTimeout(() => {
+        writeFileSync(file, text)
+        rmSync(file + '.lock')
+      }, 200)`
+    const other = new Worker(program, { eval: true, workerData: { file, text: JSON.stringify(theirs) } })
+    const ended = once(other, 'exit')
+    await once(other, 'online')
+    store.save(origin, 'ours', session)
+    await ended
+    for (const name of ['default', 'theirs', 'ours']) expect(open().session(origin, name)).toEqual(session)
+  })
+
+  it('goes on past the lock of a process that has died', () => {
+    open().save(origin, 'default', session)
+    writeFileSync(`${open().file}.lock`, '')
+    open().save(origin, 'work', session)
+    expect(open().session(origin, 'work')).toEqual(session)
+    expect(existsSync(`${open().file}.lock`)).toBe(false)
+  })
+
   it('is not written by reading it, nor by clearing what is not there', () => {
     const store = open()
-    store.clear(origin, 'default')
+    store.clear(origin, 'default', 'i')
     expect(store.session(origin, 'default')).toBeUndefined()
     expect(() => statSync(store.file)).toThrow('ENOENT')
   })

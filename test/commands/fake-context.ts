@@ -69,11 +69,13 @@ export async function fakeContext(
       profile: 'default',
       username: 'alice',
       sessionId: id,
-      save: () => {},
-      clear: () => {
+      save: async () => {},
+      clear: async () => {
         cleared = true
       },
+      storage: async () => ({ kind: 'file', name: 'logins.json', reason: 'no_service' }),
     },
+    network: async () => ({}),
     clock,
     random: systemRandom,
     env: {},

@@ -51,7 +51,14 @@ export interface RunningHufu {
 export const freshHome = (): string => mkdtempSync(join(tmpdir(), 'hufu-home-'))
 
 export function environment(home: string, env: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { PATH: process.env.PATH ?? '', HOME: home, XDG_CONFIG_HOME: join(home, 'config'), LANG: 'C.UTF-8', ...env }
+  return {
+    PATH: process.env.PATH ?? '',
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, 'config'),
+    LANG: 'C.UTF-8',
+    HUFU_KEYRING: 'off',
+    ...env,
+  }
 }
 
 /** Every line of `text`. @throws {Error} for a line that is no event */

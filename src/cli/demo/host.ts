@@ -8,6 +8,7 @@ import type { Answers, DemoMessage, RunningDemo, SystemContext, Terminal } from 
 import type { Language } from '../messages/catalogue.ts'
 import { openProfiles } from '../profile.ts'
 import type { GlobalOptions } from '../program.ts'
+import { createSessionStore } from '../session-store.ts'
 import { exchange } from './loopback.ts'
 import { startServerProcess } from './server-process.ts'
 
@@ -68,7 +69,17 @@ export async function startDemo(options: DemoOptions): Promise<RunningDemo> {
     throw error
   })
   const { listening } = server
-  const store = openProfiles({ HOME: home, USERPROFILE: home }, system.platform)
+  // What is gone with the demo leaves nothing in a keyring.
+  const env = { HOME: home, USERPROFILE: home, HUFU_KEYRING: 'off' }
+  const profiles = openProfiles(env, system.platform)
+  const store = createSessionStore({
+    ...system,
+    env,
+    profiles,
+    interactive: false,
+    signal,
+    onWaiting: () => {},
+  })
   const closing: (() => Promise<void>)[] = []
   let seen = 0
   const read = async (to?: string) => {

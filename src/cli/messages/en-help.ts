@@ -101,6 +101,7 @@ export const enHelp = {
   'help.option.pin-file': 'PIN of the security key, from FILE (- is stdin; HUFU_PIN)',
   'help.option.new-pin-file': 'new PIN of the security key, from FILE (- is stdin; HUFU_NEW_PIN)',
   'help.option.token-file': 'service token, from FILE (- is stdin; HUFU_TOKEN)',
+  'help.option.ca-file': 'trust the issuers in FILE alone for the server, PEM (HUFU_CA_FILE)',
   'help.option.code-command': 'a command that prints the code',
   'usage.unknown_option': 'There is no option {{what}}.',
   'usage.unknown_command': 'There is no command {{what}}.',
@@ -114,6 +115,7 @@ export const enHelp = {
   'expected.seconds': 'a number of seconds above 0',
   'expected.limit': 'a number from 1 to 200',
   'expected.code': 'a code of 6 digits',
+  'expected.ca_file': 'certificates in PEM, each of which can be read',
   'expected.link': 'the one-time link, or its secret of 43 characters',
   'expected.token': 'a service token, hufu_ and 43 characters',
 } as const

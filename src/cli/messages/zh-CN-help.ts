@@ -102,6 +102,7 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'help.option.pin-file': '安全密钥的 PIN 文件，- 为标准输入（HUFU_PIN）',
   'help.option.new-pin-file': '安全密钥的新 PIN 文件，- 为标准输入（HUFU_NEW_PIN）',
   'help.option.token-file': '服务令牌文件，- 为标准输入（HUFU_TOKEN）',
+  'help.option.ca-file': '连接服务器时只信任 FILE 中的颁发者，PEM 格式（HUFU_CA_FILE）',
   'help.option.code-command': '输出验证码的命令',
   'usage.unknown_option': '没有 {{what}} 这个选项。',
   'usage.unknown_command': '没有 {{what}} 这个命令。',
@@ -114,6 +115,7 @@ export const zhCnHelp: Readonly<Record<keyof typeof enHelp, string>> = {
   'expected.seconds': '大于 0 的秒数',
   'expected.limit': '1 至 200 的数字',
   'expected.code': '6 位数字的验证码',
+  'expected.ca_file': '一个或多个可读的 PEM 证书',
   'expected.link': '一次性链接，或其中 43 个字符的密文',
   'expected.token': '服务令牌，即 hufu_ 加 43 个字符',
 }

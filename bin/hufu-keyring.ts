@@ -1,0 +1,6 @@
+// Asked by hufu alone (src/cli/keyring): it is no command.
+import('../src/cli/keyring/answer.ts').then(async ({ answerKeyring }) => {
+  await answerKeyring(process.stdin, process.stdout)
+})
+
+export {}
