@@ -166,7 +166,8 @@ async function sendPart(send: Send, rows: readonly Row[], postgres: boolean): Pr
 
 function overSqlite(path: string) {
   const database = new Database(path)
-  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', 'wal_autocheckpoint = 4000']) {
+  const limits = ['wal_autocheckpoint = 4000', 'cache_size = -32768']
+  for (const pragma of ['journal_mode = WAL', 'synchronous = FULL', 'foreign_keys = ON', ...limits]) {
     database.pragma(pragma)
   }
   const prepared = new Map<string, Database.Statement>()
