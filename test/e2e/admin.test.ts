@@ -277,7 +277,7 @@ describe('the audit that is followed', () => {
     let hasEnded = false
     const following = execa(
       'sh',
-      ['-c', `'${process.execPath}' '${hufuExecutable}' admin audit --follow --user '${bob.username}' | head -n 1`],
+      ['-c', `'${process.execPath}' '${hufuExecutable}' admin audit --follow --user '${bob.username}' | head -n 2`],
       {
         env: environment(freshHome(), { HUFU_SERVER: server.url, HUFU_TOKEN: server.token }),
         extendEnv: false,
@@ -288,7 +288,7 @@ describe('the audit that is followed', () => {
     })
     for (let count = 0; !hasEnded; count++)
       await root.hufu(['admin', 'user', count % 2 ? 'enable' : 'disable', bob.username])
-    expect((await following).stdout.split('\n')).toHaveLength(1)
+    expect((await following).stdout.split('\n')).toHaveLength(2)
   })
 })
 

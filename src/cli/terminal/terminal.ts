@@ -93,6 +93,12 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
     return { rows: interactive ? lines.length : 0, columns: columns() }
   }
 
+  // The stream itself forgets: node keeps the standard streams open whatever happens to them.
+  let isHeard = true
+  stdout.once('error', () => {
+    isHeard = false
+  })
+
   return {
     interactive,
     json,
@@ -103,7 +109,7 @@ export async function createTerminal(options: TerminalOptions): Promise<Terminal
       return words.rows || 24
     },
     get isHeard() {
-      return stdout.errored === null
+      return isHeard
     },
     t,
     paint,
